@@ -15,11 +15,12 @@ SOURCES := src tests $(wildcard scripts/*.py bench examples)
 COMPILE := $(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --custom-compile-command 'make lock'
 
-.PHONY: help demo test check bench soak docs lock format changelog clean setup bytecode
+.PHONY: help demo test check bench soak docs lock format errors-reference changelog clean
+.PHONY: setup bytecode
 .PHONY: check-format check-lint check-types check-imports check-spelling check-tests
 
 help: ## show this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-17s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: setup bytecode ## train a real model, kill it half-way, resume, compare the weights
 	$(BIN)/python scripts/demo.py
@@ -46,6 +47,9 @@ docs: .venv-docs/.synced ## build the documentation into build/docs; a warning i
 format: setup ## write what `make check` would ask for
 	$(BIN)/ruff check --fix-only --quiet $(SOURCES)
 	$(BIN)/ruff format $(SOURCES)
+
+errors-reference: setup ## write docs/reference/errors.md anew
+	$(BIN)/python scripts/errors_reference.py
 
 changelog: setup ## show what the fragments in changelog.d will become
 	$(BIN)/towncrier build --draft

@@ -8,6 +8,7 @@ import pytest
 
 from runctl import errors
 from runctl.errors import RunctlError
+from scripts import errors_reference
 
 # DESIGN, "Conventions of the command line": the exit codes, and no others.
 EXIT_CODES = {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 20, 21, 22, 23, 24, 75, 130}
@@ -41,3 +42,8 @@ def test_message_hint_and_details_are_data() -> None:
         "runctl runs",
         {"name": "x"},
     )
+
+
+def test_the_reference_is_current() -> None:
+    written = errors_reference.PAGE.read_text()
+    assert written == errors_reference.page(), "type: make errors-reference"
