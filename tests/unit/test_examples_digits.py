@@ -1,4 +1,4 @@
-"""The digits example from within: every step is a safe place to stop, every write is all or none."""
+"""The digits example from within: any step is a safe place to stop, any write is all or none."""
 
 from __future__ import annotations
 

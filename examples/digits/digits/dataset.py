@@ -27,7 +27,7 @@ class Dataset:
 def load_dataset() -> Dataset:
     """Read the digits and hold 360 of them back for testing."""
     # Imported late: it takes a second, and a refused resume should not have to wait for it.
-    from sklearn.datasets import load_digits
+    from sklearn.datasets import load_digits  # noqa: PLC0415
 
     pixels, digits = load_digits(return_X_y=True)
     images = (pixels / _BRIGHTEST).astype(np.float32)

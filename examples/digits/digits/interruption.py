@@ -6,7 +6,6 @@ import os
 import signal
 import sys
 import time
-from types import FrameType
 from typing import NoReturn
 
 _SLICE_SECONDS = 0.02
@@ -32,5 +31,5 @@ class Interruption:
         os.kill(os.getpid(), signal.SIGTERM)
         raise SystemExit(128 + signal.SIGTERM)  # only if the signal is blocked
 
-    def _note(self, signum: int, frame: FrameType | None) -> None:
+    def _note(self, *_: object) -> None:
         self.is_requested = True

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import pickle
+import zipfile
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -16,7 +17,10 @@ from digits.network import DROPOUT, Array, Labels, Weights
 from digits.options import Options, ResumeError, check_hyperparameters
 from digits.progress import Progress
 
-_UNREADABLE = (OSError, RuntimeError, ValueError, KeyError, EOFError, pickle.UnpicklingError)
+_UNREADABLE = (
+    *(OSError, RuntimeError, ValueError, KeyError, EOFError),
+    *(pickle.UnpicklingError, zipfile.BadZipFile),
+)
 
 
 class TorchLearner:
@@ -26,7 +30,7 @@ class TorchLearner:
 
     def __init__(self, hidden: int, seed: int) -> None:
         torch.set_num_threads(1)
-        torch.use_deterministic_algorithms(True)
+        torch.use_deterministic_algorithms(mode=True)
         torch.manual_seed(seed)
         self.model = nn.Sequential(
             nn.Linear(PIXELS, hidden), nn.ReLU(), nn.Dropout(DROPOUT), nn.Linear(hidden, CLASSES)
@@ -68,6 +72,7 @@ class TorchLearner:
 
     def restore(self, path: Path, options: Options) -> Progress:
         try:
+            _check_sums(path)
             fields = torch.load(path, weights_only=True)
             check_hyperparameters(json.loads(fields["hyperparameters"]), options, path.name)
             self.model.load_state_dict(fields["model"])
@@ -77,3 +82,10 @@ class TorchLearner:
             return Progress.from_fields(fields, permutation)
         except _UNREADABLE as error:
             raise ResumeError(f"{path} is not a whole checkpoint of this script: {error}") from None
+
+
+def _check_sums(path: Path) -> None:
+    """Raise BadZipFile for a damaged file, which torch.load would take as it is."""
+    with zipfile.ZipFile(path) as archive:
+        if damaged := archive.testzip():
+            raise zipfile.BadZipFile(f"{damaged} does not match its checksum")
