@@ -11,7 +11,7 @@ SYNC := $(if $(filter output-sync,$(.FEATURES)),--output-sync=target)
 export PYTHON ?=
 UV := .tools/uv/bin/uv
 BIN := .venv/bin
-SOURCES := src tests $(wildcard scripts/*.py bench examples)
+SOURCES := src tests scripts docs/conf.py $(wildcard bench examples)
 COMPILE := $(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --custom-compile-command 'make lock'
 
@@ -68,7 +68,7 @@ check-lint: setup
 check-types: setup
 	$(BIN)/mypy --no-error-summary
 check-imports: setup
-	$(BIN)/lint-imports --no-timing
+	$(BIN)/lint-imports --no-logo
 check-spelling: setup
 	$(BIN)/codespell
 check-tests: setup
