@@ -192,7 +192,7 @@ def test_sigterm_does_not_wait_for_a_long_step_delay(bench: Bench) -> None:
         assert process.stdout is not None
         process.stdout.readline()
         process.terminate()
-        assert process.wait(timeout=60) == -signal.SIGTERM
+        assert process.wait(timeout=30) == -signal.SIGTERM
     assert list_names(bench.checkpoints) == ["step-000001.npz"]
 
 
