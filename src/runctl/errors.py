@@ -62,6 +62,12 @@ class CheckpointNotFound(NotFoundError):
     code = "checkpoint-not-found"
 
 
+class ObjectMissing(NotFoundError):
+    """A store holds nothing under this key."""
+
+    code = "object-missing"
+
+
 class ConflictError(RunctlError):
     """The thing is in a state that forbids the request."""
 
@@ -91,6 +97,24 @@ class InstanceBusy(ConflictError):
     """Another run holds the instance, or the GPUs that were asked for."""
 
     code = "instance-busy"
+
+
+class ObjectExists(ConflictError):
+    """A store already holds something under a key that may be written once only."""
+
+    code = "object-exists"
+
+
+class CheckpointChanged(ConflictError):
+    """The script wrote to the checkpoint while it was read; it is taken up again later."""
+
+    code = "checkpoint-changed"
+
+
+class AttemptSuperseded(ConflictError):
+    """A later attempt was claimed; what this one writes no longer counts."""
+
+    code = "attempt-superseded"
 
 
 class AuthError(RunctlError):
@@ -150,6 +174,12 @@ class UnsafePath(IntegrityError):
     """A record names a path that leads out of the folder it belongs to."""
 
     code = "unsafe-path"
+
+
+class FormatNotJudged(IntegrityError):
+    """A checkpoint is of a variant, or of a size, that runctl does not read through."""
+
+    code = "format-not-judged"
 
 
 class RefusedError(RunctlError):
