@@ -1,0 +1,47 @@
+"""What a user can ask of the environment, and what the environment answers."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+import msgspec
+
+Installer = Literal["uv", "pip"]
+
+
+class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """How the environment of one run is to be made.
+
+    ``requirements`` is relative to the project tree and, when given, wins over everything
+    that the project declares. ``python`` is a version (``3.12``), a specifier
+    (``>=3.11,<3.13``) or the path of an interpreter.
+    """
+
+    install: bool = True
+    installer: Literal["auto", "uv", "pip"] = "auto"
+    python: str | None = None
+    requirements: str | None = None
+    system_site_packages: bool = False
+    no_deps: bool = False
+
+
+class Prepared(msgspec.Struct, frozen=True):
+    """An environment that is whole: the training is started with ``python`` and ``environ``.
+
+    ``environ`` holds additions only (``VIRTUAL_ENV``, ``PATH``, ``PYTHONPATH``), complete
+    values each. ``import_paths`` are folders of the project itself, already in ``PYTHONPATH``.
+    ``packages`` maps normalised names to the versions in the environment. ``key`` is None
+    where no environment was needed.
+    """
+
+    python: Path
+    python_version: str
+    import_paths: tuple[Path, ...]
+    environ: dict[str, str]
+    source: str
+    lock_hash: str | None
+    key: str | None
+    installer: Installer | None
+    is_cached: bool
+    packages: dict[str, str]
