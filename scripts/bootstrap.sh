@@ -36,7 +36,7 @@ with_apt() {
 
 # exit, not return: where pip is there and fails, its own words say why; nothing else will help.
 install_uv() {
-    "$1" -m pip install --quiet --disable-pip-version-check --root-user-action=ignore \
+    PIP_USER=0 PIP_REQUIRE_VIRTUALENV=0 "$1" -m pip install --quiet --disable-pip-version-check --root-user-action=ignore \
         --no-deps --require-hashes --only-binary :all: --upgrade --target .tools/uv \
         -r requirements/uv.txt || { say "pip could not install uv"; exit 1; }
 }
@@ -52,4 +52,5 @@ with_pip || with_venv || with_apt || {
     say "Install one of them, e.g.: sudo apt-get install python3-venv"
     exit 1
 }
+rm -rf .tools/pip
 printf '%s\n' "$python" >.tools/python
