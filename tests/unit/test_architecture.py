@@ -15,7 +15,7 @@ HOUSE = ROOT / "src" / "runctl"
 CONTRACTS = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"][
     "contracts"
 ]
-FACTORIES_THAT_READ_A_CLOCK = {"now", "utcnow", "today", "fromtimestamp"}
+FACTORIES_THAT_READ_A_CLOCK = {"now", "utcnow", "today"}
 
 
 def imports(file: Path) -> Iterator[tuple[str, str]]:
