@@ -17,7 +17,13 @@ _HARMLESS = _CORES | {
     "torch.storage", "torch._tensor", "torch.torch_version", "numpy.dtypes", "numpy.ma.core",
     "joblib.numpy_pickle", "pathlib", "argparse", "_struct", "array", "enum",
 }  # fmt: skip
-_HARMLESS_TREES = ("torch.nn.", "torch.optim.", "sklearn.", "numpy.random.")
+_HARMLESS_TREES = (
+    "__torch__.",  # TorchScript, which torch interprets and Python does not
+    "torch.nn.",
+    "torch.optim.",
+    "sklearn.",
+    "numpy.random.",
+)
 _HARMLESS_NAMES = {
     "torch": re.compile(
         r"\w*Storage|Size|device|Tensor|u?int\d+|float\w*|bfloat16|complex\d+|bool|q\w+|Generator"
