@@ -278,7 +278,7 @@ class TestLargeJson(FormatContract):
     """Beyond what is parsed, brackets are balanced; such a document is not described."""
 
     def make_sample(self, folder: Path) -> Sample:
-        tricky = ["]}\\"" * 8, [0.5] * 8]
+        tricky = [']}\\"' * 8, [0.5] * 8]
         text = json.dumps({"tricky": [tricky] * 100, "w": [0.5] * 900_000})
         (folder / "state.json").write_text(text)
         return Sample(path=folder / "state.json", format="json")
