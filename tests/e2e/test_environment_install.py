@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -21,12 +22,17 @@ import msgspec
 import pytest
 
 from runctl.agent.environment import Prepared, Settings, prepare
+from runctl.agent.environment.interpreters import inspect
 from runctl.agent.environment.uv import find_uv
 from runctl.errors import PhaseFailed, StoppedOnRequest
 from tests.wheelhouse import build_wheel
 
 IMPORT = "import signpost, sys; print(signpost.VERSION, sys.prefix)"
 DEADLINE_S = 60
+CAN_MOUNT = (
+    shutil.which("unshare") is not None
+    and subprocess.run(["unshare", "-rm", "true"], capture_output=True, check=False).returncode == 0
+)
 
 
 @dataclass
@@ -307,6 +313,15 @@ class TestCache:
         assert len(site.list_environments()) == 1
 
 
+def test_another_interpreter_is_asked_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    python = tmp_path / "python"
+    python.symlink_to(Path(sys.executable).resolve())
+    first = inspect(python, tmp_path / "memory")
+    monkeypatch.setattr("subprocess.run", lambda *a, **k: pytest.fail("asked again"))
+    assert inspect(python, tmp_path / "memory") == first
+    assert first.version.startswith("3.")
+
+
 class TestFailure:
     @pytest.mark.parametrize(
         ("line", "cause"),
@@ -349,6 +364,14 @@ class TestFailure:
         with pytest.raises(PhaseFailed) as caught:
             site.prepare()
         assert caught.value.details["cause"] == "no-python"
+
+
+class TestFullDisk:
+    @pytest.mark.skipif(not CAN_MOUNT, reason="a small disk needs user namespaces (Linux)")
+    def test_is_told_and_leaves_nothing(self, site: Site, installer: Settings) -> None:
+        site.write("requirements.txt", "signpost==1.2.3\n")
+        site.envs.mkdir()
+        assert run_on_small_disk(site, installer) == "PhaseFailed disk-full []"
 
 
 class TestCancellation:
@@ -403,6 +426,7 @@ import json, os, sys
 from pathlib import Path
 import msgspec
 from runctl.agent.environment import Settings, prepare
+from runctl.agent.environment.interpreters import inspect
 from runctl.agent.environment.uv import find_uv
 prepared = prepare(
     Path(sys.argv[1]), Path("train.py"), Settings(), envs_root=Path(sys.argv[2]),
@@ -414,6 +438,23 @@ print(json.dumps({
     "uv": found and str(found), "installer": prepared.installer,
     "version": prepared.packages.get("signpost"),
 }))
+"""
+SMALL_DISK = """
+import os, subprocess, sys
+from pathlib import Path
+from runctl.agent.environment import Settings, prepare
+from runctl.errors import RunctlError
+tree, envs, installer = Path(sys.argv[1]), Path(sys.argv[2]), sys.argv[3]
+subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", str(envs)], check=True)
+try:
+    prepare(
+        tree, Path("train.py"), Settings(installer=installer), envs_root=envs,
+        base_python=Path(sys.executable), on_output=lambda data: None,
+        is_cancelled=lambda: False, environ=dict(os.environ),
+    )
+except RunctlError as error:
+    left = [path.name for path in envs.iterdir() if path.is_dir()]
+    print(type(error).__name__, error.details.get("cause"), left)
 """
 BACKEND = """
 import os, pathlib, time
@@ -460,6 +501,17 @@ def run_without_uv(site: Site, tmp_path: Path) -> dict[str, object]:
     assert done.returncode == 0, done.stderr
     answer: dict[str, object] = json.loads(done.stdout)
     return answer
+
+
+def run_on_small_disk(site: Site, settings: Settings) -> str:
+    """Prepare with the environments' root on a disk of 64 KiB; say how it ended."""
+    environ = site.environ | {"PYTHONPATH": os.pathsep.join(p for p in sys.path if p)}
+    environ |= {"UV_LINK_MODE": "copy"}
+    argv = ["unshare", "-rm", sys.executable, "-c", SMALL_DISK]
+    argv += [str(site.tree), str(site.envs), settings.installer]
+    done = subprocess.run(argv, env=environ, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return done.stdout.strip()
 
 
 def refuse_process(*arguments: object, **options: object) -> None:

@@ -85,15 +85,6 @@ def test_lock_is_exclusive_and_waiting_for_it_can_be_cancelled(tmp_path: Path) -
         pass
 
 
-def test_another_interpreter_is_asked_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    python = tmp_path / "python"
-    python.symlink_to(Path(sys.executable).resolve())
-    first = inspect(python, tmp_path / "memory")
-    monkeypatch.setattr("subprocess.run", lambda *a, **k: pytest.fail("asked again"))
-    assert inspect(python, tmp_path / "memory") == first
-    assert first.version.startswith("3.")
-
-
 def test_what_is_no_interpreter_is_refused(tmp_path: Path) -> None:
     (tmp_path / "python").write_text("not one")
     with pytest.raises(PhaseFailed, match="not a Python"):

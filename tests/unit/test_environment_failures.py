@@ -46,7 +46,7 @@ WORDS = [
     (
         "no-wheel",
         (
-            "  ╰─▶ Because alien==1.0 has no wheels with a matching Python ABI tag (e.g., `cp311`)\n"
+            "  ╰─▶ Because alien==1.0 has no wheels with a matching Python ABI tag (`cp311`)\n"
             "      and you require alien==1.0, your requirements are unsatisfiable."
         ),
     ),
@@ -87,6 +87,28 @@ WORDS = [
     (
         "no-venv-module",
         "The virtual environment was not created successfully because ensurepip is not\navailable.",
+    ),
+    (
+        "index-auth",
+        (
+            "  cause: Because signpost was not found in the package registry and you require it\n"
+            "hint: An index URL (http://127.0.0.1/a) could not be queried due to a lack of valid"
+            " authentication credentials (401 Unauthorized)"
+        ),
+    ),
+    (
+        "index-auth",
+        (
+            "WARNING: 401 Error, Credentials not correct for http://127.0.0.1/a/signpost/\n"
+            "ERROR: No matching distribution found for signpost"
+        ),
+    ),
+    (
+        "disk-full",
+        (
+            "error: Failed to install: six-1.17.0-py2.py3-none-any.whl (six==1.17.0)\n"
+            "  cause: failed to copy file from /a to /b: No space left on device (os error 28)"
+        ),
     ),
     ("other", "error: the moon is in the wrong phase"),
 ]
@@ -129,6 +151,13 @@ def test_failure_keeps_the_last_words_without_colour_or_credentials() -> None:
 
 def test_signal_is_named() -> None:
     assert "signal 9" in installer_failed("pip", -9, "").message
+
+
+def test_full_disk_explains_what_the_words_do_not() -> None:
+    silent = "Error: Command '-m ensurepip' returned non-zero exit status 1."
+    assert installer_failed("python", 1, silent, is_disk_full=True).details["cause"] == "disk-full"
+    told = installer_failed("uv", 1, "dns error", is_disk_full=True)
+    assert told.details["cause"] == "no-egress"
 
 
 def test_full_disk_of_our_own_is_told_as_such() -> None:

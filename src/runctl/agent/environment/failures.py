@@ -47,7 +47,7 @@ CAUSES: tuple[tuple[str, re.Pattern[str], str], ...] = (
     ),
     (
         "index-auth",
-        re.compile(r"\b40[13] (Client Error|Unauthorized|Forbidden)|\(40[13] "),
+        re.compile(r"\b40[13] (Client Error|Error, Credentials|Unauthorized|Forbidden)|\(40[13] "),
         "the package index refuses the credentials: check the index URL in your configuration",
     ),
     (
@@ -77,6 +77,7 @@ CAUSES: tuple[tuple[str, re.Pattern[str], str], ...] = (
     ),
 )
 
+DISK_FULL = (CAUSES[0][0], CAUSES[0][2])
 OTHER_HINT = "read the installer's last lines above; try the same installation here"
 
 
@@ -90,11 +91,18 @@ def failed(message: str, *, hint: str, **details: object) -> PhaseFailed:
     return PhaseFailed(redact(message), hint=redact(hint), phase="environment", **details)
 
 
-def installer_failed(what: str, status: int, output: str) -> PhaseFailed:
-    """The installer ended with ``status``; ``output`` is the end of what it printed."""
+def installer_failed(
+    what: str, status: int, output: str, *, is_disk_full: bool = False
+) -> PhaseFailed:
+    """The installer ended with ``status``; ``output`` is the end of what it printed.
+
+    ``is_disk_full`` explains what its words do not: venv keeps those of ensurepip to itself.
+    """
     lines = redact(_ANSI.sub("", output)).splitlines()
     last = [line.rstrip() for line in lines if line.strip()][-LAST_LINES:]
     cause, hint = find_cause("\n".join(last))
+    if cause == "other" and is_disk_full:
+        cause, hint = DISK_FULL
     how = f"signal {-status}" if status < 0 else f"status {status}"
     return failed(
         "\n".join([f"The environment was not installed: {what} ended with {how}.", *last]),
@@ -108,7 +116,7 @@ def installer_failed(what: str, status: int, output: str) -> PhaseFailed:
 def system_failed(error: OSError, what: str) -> PhaseFailed:
     """The operating system refused something that the environment needs."""
     is_full = error.errno in {errno.ENOSPC, errno.EDQUOT}
-    cause, hint = ("disk-full", CAUSES[0][2]) if is_full else ("system", f"check {what}")
+    cause, hint = DISK_FULL if is_full else ("system", f"check {what}")
     reason = error.strerror or str(error)
     return failed(f"The environment was not installed: {what}: {reason}.", hint=hint, cause=cause)
 

@@ -115,6 +115,7 @@ def _make_runner(
             on_output=on_output,
             is_cancelled=is_cancelled,
             keep_open=(lock,),
+            disk=env.parent,
         )
 
     return start

@@ -22,6 +22,7 @@ GRACE = timedelta(seconds=5)
 _POLL = timedelta(milliseconds=100)
 _READ_BYTES = 65536
 _KEPT_BYTES = 65536
+_FULL_BYTES = 1 << 20
 
 # What would send an installer to another environment than the one it is told.
 _REDIRECTIONS = (
@@ -95,9 +96,10 @@ def run_installer(
     environ: Mapping[str, str],
     on_output: OnOutput,
     is_cancelled: IsCancelled,
-    keep_open: Sequence[int] = (),
+    keep_open: Sequence[int],
+    disk: Path,
 ) -> None:
-    """Run ``argv`` in ``folder`` to its end.
+    """Run ``argv`` in ``folder`` to its end; it writes to the file system of ``disk``.
 
     ``keep_open`` are descriptors that it inherits: with the lock among them, an installer
     that outlives a killed agent still holds the lock.
@@ -112,7 +114,8 @@ def run_installer(
         os.close(read_end)
     output = redactor.finish()
     if process.returncode != 0:
-        raise installer_failed(Path(argv[0]).name, process.returncode, output)
+        name, is_full = Path(argv[0]).name, _is_full(disk)
+        raise installer_failed(name, process.returncode, output, is_disk_full=is_full)
 
 
 def _start(
@@ -179,6 +182,11 @@ def _end_group(process: subprocess.Popen[bytes]) -> None:
 def _signal_group(group: int, number: signal.Signals) -> None:
     with suppress(ProcessLookupError, PermissionError):
         os.killpg(group, number)
+
+
+def _is_full(disk: Path) -> bool:
+    status = os.statvfs(disk)
+    return status.f_bavail * status.f_frsize < _FULL_BYTES or status.f_favail == 0 < status.f_files
 
 
 def pause() -> None:
