@@ -28,6 +28,10 @@ from runctl.errors import PhaseFailed, StoppedOnRequest
 from tests.wheelhouse import build_wheel
 
 IMPORT = "import signpost, sys; print(signpost.VERSION, sys.prefix)"
+INTRODUCED = (
+    "from importlib.metadata import entry_points, version;"
+    "print(version('mine'), [e.value for e in entry_points(name='mine')])"
+)
 DEADLINE_S = 60
 CAN_MOUNT = (
     shutil.which("unshare") is not None
@@ -146,6 +150,27 @@ class TestSources:
         site.write("train.py", f"# /// script\n{block}\n# ///\n")
         check_installed(site, site.prepare(), "1.2.3")
 
+    def test_script_with_a_lock(self, site: Site) -> None:
+        block = '# dependencies = ["signpost"]\n# requires-python = ">=3.11"\n'
+        site.write("train.py", f"# /// script\n{block}# ///\n")
+        site.uv("lock", "--script", "train.py", "--upgrade-package", "signpost==1.2.3")
+        check_installed(site, site.prepare(), "1.2.3")
+
+    def test_project_that_only_its_backend_understands(
+        self, site: Site, installer: Settings
+    ) -> None:
+        site.write("requirements.txt", "-e ./lib\n")
+        build = '[build-system]\nrequires = []\nbuild-backend = "backend"\nbackend-path = ["."]\n'
+        dynamic = '[project]\nname = "mine"\nversion = "0.1"\ndynamic = ["dependencies"]\n'
+        site.write("lib/pyproject.toml", build + dynamic)
+        site.write("lib/backend.py", EDITABLE)
+        site.write("lib/code/mine.py", "NAME = 'mine'\n")
+        prepared = site.prepare(installer)
+        check_installed(site, prepared, "1.2.3")
+        assert prepared.packages["mine"] == "0.1"
+        assert site.run(prepared, "import mine; print(mine.NAME)") == "mine"
+        assert site.prepare(installer).is_cached
+
     def test_pyproject(self, site: Site, installer: Settings) -> None:
         site.write("pyproject.toml", PYPROJECT)
         site.write("src/mine/__init__.py", "NAME = 'mine'\n")
@@ -199,6 +224,7 @@ class TestSources:
         again = site.prepare(settings)
         assert (again.key, again.is_cached) == (prepared.key, True)
         assert site.run(again, "import mine; print(mine.NAME)") == "after"
+        assert site.run(again, INTRODUCED) == "0.1 ['mine:main']"
 
     def test_the_same_project_elsewhere_shares_the_environment(self, site: Site) -> None:
         site.write("requirements.txt", "-c limits.txt\n-e ./lib\n")
@@ -210,7 +236,7 @@ class TestSources:
         (site.root / "tree").symlink_to(site.root / "moved")
         second = site.prepare()
         assert (second.key, second.is_cached) == (first.key, True)
-        assert second.import_paths == (site.root / "moved/lib/src",)
+        assert second.import_paths[0] == site.root / "moved/lib/src"
 
 
 class TestFlags:
@@ -322,6 +348,29 @@ def test_another_interpreter_is_asked_once(tmp_path: Path, monkeypatch: pytest.M
     assert first.version.startswith("3.")
 
 
+class TestInterpreter:
+    def test_path_is_taken_as_it_is(self, site: Site, tmp_path: Path) -> None:
+        site.write("requirements.txt", "signpost\n")
+        subprocess.run(
+            [sys.executable, "-m", "venv", "--without-pip", tmp_path / "own"], check=True
+        )
+        python = tmp_path / "own/bin/python"
+        prepared = site.prepare(Settings(python=str(python)))
+        marker = prepared.python.parent.parent / "complete.json"
+        assert json.loads(marker.read_text())["python"] == str(python)
+
+    def test_another_is_found_along_path_without_uv(self, site: Site, tmp_path: Path) -> None:
+        found = tmp_path / "bin/python3.29"
+        found.parent.mkdir()
+        answer = {"path": str(found), "version": "3.29.1", "implementation": "cpython"}
+        answer |= {"platform": "linux", "base": []}  # type: ignore[dict-item]
+        found.write_text(f"#!/bin/sh\necho '{json.dumps(answer)}'\n")
+        found.chmod(0o755)
+        site.extra = {"PATH": str(found.parent)}
+        prepared = site.prepare(Settings(python="3.29", installer="pip"))
+        assert (prepared.python, prepared.python_version) == (found, "3.29.1")
+
+
 class TestFailure:
     @pytest.mark.parametrize(
         ("line", "cause"),
@@ -408,6 +457,8 @@ name = "mine"
 version = "0.1"
 requires-python = ">=3.11"
 dependencies = ["signpost==1.2.3"]
+[project.scripts]
+mine = "mine:main"
 [build-system]
 requires = ["not-to-be-had"]
 build-backend = "not_to_be_had"
@@ -465,6 +516,25 @@ def _wait(*arguments, **options):
 get_requires_for_build_wheel = get_requires_for_build_editable = lambda *a, **k: []
 build_wheel = build_editable = _wait
 prepare_metadata_for_build_wheel = prepare_metadata_for_build_editable = _wait
+"""
+
+
+EDITABLE = """
+import os, zipfile
+get_requires_for_build_editable = lambda *a, **k: []
+def build_editable(folder, *arguments, **options):
+    name, info = "mine-0.1-py3-none-any.whl", "mine-0.1.dist-info"
+    head = "Metadata-Version: 2.1\\nName: mine\\nVersion: 0.1\\n"
+    files = {
+        "mine.pth": os.path.abspath("code") + "\\n",
+        f"{info}/METADATA": head + "Requires-Dist: signpost<2\\n",
+        f"{info}/WHEEL": "Wheel-Version: 1.0\\nRoot-Is-Purelib: true\\nTag: py3-none-any\\n",
+    }
+    files[f"{info}/RECORD"] = "".join(f"{path},,\\n" for path in files)
+    with zipfile.ZipFile(os.path.join(folder, name), "w") as archive:
+        for path, text in files.items():
+            archive.writestr(path, text)
+    return name
 """
 
 

@@ -72,6 +72,15 @@ class TestKey:
         other = msgspec.structs.replace(PYTHON, **{field: "other"})
         assert make_plan(tmp_path).key != make_plan(tmp_path, python=other).key
 
+    def test_packages_of_the_image_count_where_they_are_kept(self, tmp_path: Path) -> None:
+        put(tmp_path, "requirements.txt", "signpost\n")
+        python = msgspec.structs.replace(PYTHON, base=(str(tmp_path / "image"),))
+        kept, closed = Settings(system_site_packages=True), Settings()
+        before = [make_plan(tmp_path, setting, python=python).key for setting in (kept, closed)]
+        put(tmp_path, "image/torch-2.0.dist-info/METADATA")
+        after = [make_plan(tmp_path, setting, python=python).key for setting in (kept, closed)]
+        assert [old == new for old, new in zip(before, after, strict=True)] == [False, True]
+
     def test_index_counts_and_its_credentials_do_not(self, tmp_path: Path) -> None:
         put(tmp_path, "requirements.txt", "signpost\n")
         keys = [
@@ -132,6 +141,9 @@ class TestLocalProjects:
         before = make_plan(tmp_path)
         assert before.recipe.lines == (f"-e {tmp_path}/lib",)
         assert before.recipe.import_roots == ()
+        for left in ("mine.egg-info/PKG-INFO", "build/lib/code.py", "fast.so", "__pycache__/a.pyc"):
+            put(tmp_path, f"lib/{left}")
+        assert make_plan(tmp_path).key == before.key
         put(tmp_path, "lib/code.py", "x = 1\n")
         assert make_plan(tmp_path).key != before.key
 

@@ -28,9 +28,14 @@ _LOCAL = ("editable", "virtual", "directory")
 
 
 class Locked(msgspec.Struct, frozen=True):
-    """What a lock says: ``roots`` are import paths, ``compiled`` folders to be built."""
+    """What a lock says of its local projects.
+
+    ``projects`` are the folders of those that are imported, ``roots`` their import paths,
+    ``compiled`` the folders of those that must be built.
+    """
 
     requires_python: str | None
+    projects: tuple[Path, ...]
     roots: tuple[Path, ...]
     compiled: tuple[Path, ...]
 
@@ -45,9 +50,11 @@ def read_lock(tree: Path, source: Lock) -> Locked:
         _refuse_stale(root, source.path, package)
     folders = [(root / _get_place(package)).resolve() for package in packages]
     known = [(folder, _read_metadata(folder)) for folder in folders]
-    roots = [find_import_root(*pair) for pair in known if is_package(pair[1])]
+    imported = [pair for pair in known if is_package(pair[1])]
+    roots = [find_import_root(*pair) for pair in imported]
     compiled = [folder for folder, metadata in known if is_compiled(metadata)]
-    return Locked(lock.get("requires-python"), tuple(roots), tuple(compiled))
+    projects = tuple(folder for folder, _ in imported)
+    return Locked(lock.get("requires-python"), projects, tuple(roots), tuple(compiled))
 
 
 def _iterate_reachable(lock: Mapping[str, Any], member: str) -> Iterator[dict[str, Any]]:

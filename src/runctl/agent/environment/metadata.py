@@ -23,7 +23,10 @@ import msgspec
 from runctl.agent.environment.sources import iterate_folders, read_toml
 
 _COMPILED = ("maturin", "scikit_build_core", "mesonpy", "setuptools_rust", "skbuild")
-_NOT_SOURCES = {".git", ".venv", "venv", "__pycache__", "node_modules", ".mypy_cache", ".hg"}
+# What is not a project's source: caches, and what building it in place leaves behind.
+_NOT_SOURCES = {".git", ".hg", ".venv", "venv", "__pycache__", "node_modules", ".mypy_cache"}
+_NOT_SOURCES |= {"build", "dist", "target", "_skbuild"}
+_BUILT = (".egg-info", ".so", ".pyd", ".pyc")
 _NAME = re.compile(r"^\s*([A-Za-z0-9][A-Za-z0-9._-]*)\s*(?:\[([^\]]*)\])?")
 
 
@@ -117,12 +120,13 @@ def dump_canonical(value: object) -> bytes:
 
 
 def digest_folder(folder: Path) -> bytes:
-    """SHA-256 over names and contents of a project's files, without caches."""
+    """SHA-256 over names and contents of a project's files, without what a build leaves."""
     digest = hashlib.sha256(folder.read_bytes() if folder.is_file() else b"")
     for root, folders, files in os.walk(folder):
-        folders[:] = sorted(name for name in folders if name not in _NOT_SOURCES)
+        kept = (name for name in folders if name not in _NOT_SOURCES)
+        folders[:] = sorted(name for name in kept if not name.endswith(_BUILT))
         for path in (Path(root) / name for name in sorted(files)):
-            if path.is_file():
+            if path.is_file() and path.suffix not in _BUILT:
                 digest.update(os.fsencode(path.relative_to(folder)) + b"\0")
                 digest.update(hashlib.sha256(path.read_bytes()).digest())
     return digest.digest()

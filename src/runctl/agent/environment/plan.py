@@ -57,7 +57,8 @@ def decide(
     """Put a plan together; PhaseFailed where the settings and the declaration disagree."""
     installer = choose_installer(recipe, settings, uv)
     lock_hash = hash_inputs(recipe)
-    flags = (installer, settings.no_deps, settings.system_site_packages)
+    kept = list_kept(interpreter) if settings.system_site_packages else None
+    flags = (installer, settings.no_deps, kept)
     key = compute_key(recipe, lock_hash, interpreter, flags, environ)
     return Plan(recipe, interpreter, installer, settings, lock_hash, key, uv)
 
@@ -79,6 +80,13 @@ def choose_installer(recipe: Recipe, settings: Settings, uv: Path | None) -> Ins
         )
     is_pip = settings.installer == "pip" or uv is None or settings.system_site_packages
     return "pip" if is_pip else "uv"
+
+
+def list_kept(interpreter: Interpreter) -> list[str]:
+    """The image's own packages: what pip does not install depends on them."""
+    folders = (Path(folder) for folder in interpreter.base)
+    names = (name for folder in folders if folder.is_dir() for name in os.listdir(folder))
+    return sorted(name for name in names if name.endswith((".dist-info", ".egg-info")))
 
 
 def _require_uv(recipe: Recipe, uv: Path | None) -> Installer:

@@ -10,6 +10,7 @@ from pathlib import Path
 from runctl.agent.environment import cache, pip, uv
 from runctl.agent.environment.failures import system_failed
 from runctl.agent.environment.interpreters import Interpreter, choose
+from runctl.agent.environment.introduction import introduce
 from runctl.agent.environment.plan import Plan, decide, read_wish
 from runctl.agent.environment.processes import (
     IsCancelled,
@@ -22,6 +23,7 @@ from runctl.agent.environment.settings import Prepared, Settings
 from runctl.agent.environment.sources import Source, detect
 
 _INTERPRETERS = "interpreters"
+_PROJECTS = "projects"
 
 
 def prepare(  # noqa: PLR0913 - the phase has one entry, and each of these is its own thing
@@ -165,8 +167,8 @@ def _announce(plan: Plan, source: Source) -> bytes:
 def _describe(
     plan: Plan, env: Path, complete: cache.Complete, environ: Mapping[str, str], *, is_cached: bool
 ) -> Prepared:
-    # What is tied to the tree is installed in it; all else is imported from the tree.
-    roots = plan.recipe.import_roots
+    known = introduce(env.parent / _PROJECTS, plan.recipe.projects)
+    roots = plan.recipe.import_roots if known is None else (*plan.recipe.import_roots, known)
     return Prepared(
         python=env / "bin" / "python",
         python_version=complete.python_version,

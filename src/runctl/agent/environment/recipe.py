@@ -41,7 +41,8 @@ class Recipe(msgspec.Struct, frozen=True):
 
     ``method``: the ``lines`` of a generated requirements file, the ``target`` file itself,
     ``sync`` of the lock in ``folder``, or ``export`` of the ``target`` script. ``inputs``
-    are names and bytes that decide the outcome; ``tied`` are projects in the tree that are
+    are names and bytes that decide the outcome; ``projects`` are the folders of those that are
+    imported from ``import_roots`` in the tree; ``tied`` are projects in the tree that are
     installed for real. ``needs_uv`` says why pip will not do.
     """
 
@@ -53,6 +54,7 @@ class Recipe(msgspec.Struct, frozen=True):
     target: Path | None = None
     requires_python: str | None = None
     import_roots: tuple[Path, ...] = ()
+    projects: tuple[Path, ...] = ()
     tied: tuple[Path, ...] = ()
     needs_uv: str | None = None
     is_exact: bool = False
@@ -114,7 +116,8 @@ def _read_lock(tree: Path, source: Lock) -> Recipe:
         inputs=(*inputs, *read_uv_configuration(tree, tree / source.member)),
         requires_python=locked.requires_python,
         import_roots=() if locked.compiled else locked.roots,
-        tied=locked.compiled and (*locked.compiled, *locked.roots),
+        projects=() if locked.compiled else locked.projects,
+        tied=locked.compiled and (*locked.compiled, *locked.projects),
         needs_uv=f"only uv can install {source.path}",
         is_exact=True,
     )
@@ -139,6 +142,7 @@ def _read_project(tree: Path, source: Project) -> Recipe:
         lines=lifted.dependencies,
         requires_python=requires,
         import_roots=(lifted.import_root,) if is_importable else (),
+        projects=(folder,) if is_importable else (),
     )
 
 
@@ -155,6 +159,7 @@ def _take_uv_project(
         target=folder / "pyproject.toml",
         requires_python=metadata["project"].get("requires-python"),
         import_roots=(find_import_root(folder, metadata),) if is_package(metadata) else (),
+        projects=(folder,) if is_package(metadata) else (),
         tied=_list_local_sources(folder, metadata),
         needs_uv=f"{source.path} has [tool.uv.sources]",
     )
@@ -166,6 +171,7 @@ def _read_requirements(tree: Path, source: Requirements) -> Recipe:
     lifted = [(project, lift(project.folder, project.extras)) for project in contents.projects]
     extra: list[str] = []
     roots: list[Path] = []
+    folders: list[Path] = []
     tied: list[Path] = []
     taken: list[object] = []
     for project, parts in lifted:
@@ -175,6 +181,7 @@ def _read_requirements(tree: Path, source: Requirements) -> Recipe:
         else:
             extra += parts.dependencies
             roots.append(parts.import_root)
+            folders.append(project.folder)
             taken.append((list(project.extras), parts.dependencies))
     return Recipe(
         kind=get_kind(source),
@@ -188,6 +195,7 @@ def _read_requirements(tree: Path, source: Requirements) -> Recipe:
         lines=(*contents.lines, *extra) if contents.projects else (),
         target=path,
         import_roots=tuple(dict.fromkeys(roots)),
+        projects=tuple(dict.fromkeys(folders)),
         tied=tuple(tied),
     )
 

@@ -30,7 +30,8 @@ class Prepared(msgspec.Struct, frozen=True):
     """An environment that is whole: the training is started with ``python`` and ``environ``.
 
     ``environ`` holds additions only (``VIRTUAL_ENV``, ``PATH``, ``PYTHONPATH``), complete
-    values each. ``import_paths`` are folders of the project itself, already in ``PYTHONPATH``.
+    values each. ``import_paths`` are folders of the project itself (and one with its metadata),
+    already in ``PYTHONPATH``.
     ``packages`` maps normalised names to the versions in the environment. ``key`` is None
     where no environment was needed.
     """
