@@ -1,0 +1,19 @@
+"""Which folder is the project, which of its files travel, and where git stands."""
+
+from __future__ import annotations
+
+from runctl.project.git import GitState, git_state
+from runctl.project.root import ProjectRoot, find_root
+from runctl.project.selection import Selected, Selection, Skipped
+from runctl.project.walk import select_files
+
+__all__ = [
+    "GitState",
+    "ProjectRoot",
+    "Selected",
+    "Selection",
+    "Skipped",
+    "find_root",
+    "git_state",
+    "select_files",
+]
