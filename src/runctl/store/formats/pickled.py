@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 from runctl.store.formats.description import Description, Verdict, undecided, whole
@@ -9,7 +10,7 @@ from runctl.store.formats.findings import Findings
 from runctl.store.formats.imports import import_notes
 from runctl.store.formats.inert import Global
 from runctl.store.formats.source import Source, decoder_for, open_source
-from runctl.store.formats.symbolic import Machine
+from runctl.store.formats.symbolic import ALL_OPCODES_LIMIT, Machine
 
 PICKLES_LIMIT = 1_000
 HEAD_BYTES = 16
@@ -29,14 +30,13 @@ class Pickled:
     def check(self, path: Path, *, deep: bool) -> Verdict:  # noqa: ARG002
         with path.open("rb") as handle:
             source = open_source(handle)
-            for _ in range(PICKLES_LIMIT):
-                machine = Machine(source)
+            for machine in _machines(source):
                 machine.run()
                 if _keeps_arrays_elsewhere(machine):
                     return undecided("its arrays are in other files, as old joblib wrote them")
-                if source.is_at_end():
-                    return whole("the pickle is complete to its last opcode")
-        return undecided(f"holds more than {PICKLES_LIMIT} pickles: not all were read")
+            if not source.is_at_end():
+                return undecided("holds more pickles than runctl reads through")
+        return whole("the pickle is complete to its last opcode")
 
     def describe(self, path: Path) -> Description:
         findings, seen = Findings(), dict[str, Global]()
@@ -49,19 +49,27 @@ class Pickled:
         return findings.description("joblib" if is_joblib else self.name, path.stat().st_size)
 
 
+def _machines(source: Source) -> Iterator[Machine]:
+    """A machine for each pickle in a row; each must have run before the next is given."""
+    opcodes = 0
+    for _ in range(PICKLES_LIMIT):
+        machine = Machine(source, opcodes=opcodes)
+        yield machine
+        opcodes = machine.opcodes
+        if source.is_at_end() or opcodes > ALL_OPCODES_LIMIT:
+            return
+
+
 def _explore_all(source: Source, findings: Findings, seen: dict[str, Global]) -> None:
-    count = 0
-    while count < PICKLES_LIMIT:
-        count += 1
-        machine = Machine(source)
+    ends: list[int] = []
+    for machine in _machines(source):
         findings.explore(machine.run())
+        ends.append(source.tell())
         seen |= machine.globals
         if machine.is_cut_short:
             findings.notes.append("the pickle is too long to be followed: not all is described")
-        if source.is_at_end():
-            break
-    if count > 1:
-        findings.notes.append(f"holds {count} pickles in a row")
+    if len(ends) > 1:
+        findings.notes.append(f"holds {len(ends)} pickles in a row")
 
 
 def _keeps_arrays_elsewhere(machine: Machine) -> bool:

@@ -6,6 +6,7 @@ kept bytes and memory are bounded; what is too long to keep is skipped in the fi
 
 from __future__ import annotations
 
+import codecs
 import math
 import pickletools
 from collections.abc import Callable
@@ -24,6 +25,7 @@ from runctl.store.formats.rebuild import (
 from runctl.store.formats.source import Source
 
 OPCODES_LIMIT = 2_000_000
+ALL_OPCODES_LIMIT = 20_000_000
 KEPT_BYTES = 64 << 10
 ALL_KEPT_BYTES = 8 << 20
 GLOBALS_LIMIT = 1_000
@@ -37,15 +39,20 @@ _LENGTHS = {
 _TWO_LINES = ("GLOBAL", "INST")
 _OPCODES = {ord(each.code): each for each in pickletools.opcodes}
 _SCALARS = (str, bytes, int, float, bool, type(None))
-_MALFORMED = (ValueError, TypeError, IndexError, KeyError, OverflowError)
+_MALFORMED = (ValueError, TypeError, IndexError, KeyError, OverflowError, DeprecationWarning)
 
 Args = tuple[object, ...]
 
 
 class Machine:
-    """Reads one pickle from a source, up to and with its STOP."""
+    """Reads one pickle from a source, up to and with its STOP.
 
-    def __init__(self, source: Source, depth: int = 0) -> None:
+    ``opcodes`` counts on from those that were read before on behalf of the same file, so
+    that a small file that expands to a huge one cannot keep runctl busy for hours.
+    """
+
+    def __init__(self, source: Source, *, depth: int = 0, opcodes: int = 0) -> None:
+        self.opcodes = opcodes
         self.globals: dict[str, Global] = {}
         self.storages: dict[str, Storage] = {}
         self.is_cut_short = False
@@ -83,7 +90,8 @@ class Machine:
             raise FormatNotJudged("is too long a pickle to be followed to its end")
         self.is_cut_short = True
         while self._next()[0] != "STOP":
-            pass
+            if self.opcodes > ALL_OPCODES_LIMIT:
+                raise FormatNotJudged("is too long a pickle to be read to its end")
         return list(self._stack)
 
     def _result(self) -> object:
@@ -92,6 +100,7 @@ class Machine:
         return self._stack[-1]
 
     def _next(self) -> tuple[str, object]:
+        self.opcodes += 1
         code = self._source.read(1)[0]
         opcode = _OPCODES.get(code)
         if opcode is None:
@@ -102,7 +111,7 @@ class Machine:
         if isinstance(raw, Bulk):
             return opcode.name, raw
         try:
-            return opcode.name, opcode.arg.reader(BytesIO(raw))
+            return opcode.name, _decode(opcode.name, opcode.arg, raw)
         except _MALFORMED as error:
             at = self._source.tell()
             raise IntegrityError(f"opcode {opcode.name} before byte {at} is damaged") from error
@@ -263,12 +272,23 @@ class Machine:
 
     def _nested(self) -> None:
         """Step over the pickle that joblib writes for an array of objects."""
-        if self._depth >= NESTED_LIMIT:
-            raise FormatNotJudged("nests pickles deeper than runctl follows")
-        inner = Machine(self._source, self._depth + 1)
+        if self._depth >= NESTED_LIMIT or self.opcodes > ALL_OPCODES_LIMIT:
+            raise FormatNotJudged("nests more pickles than runctl follows")
+        inner = Machine(self._source, depth=self._depth + 1, opcodes=self.opcodes)
         inner.run()
         self.globals |= inner.globals
+        self.opcodes = inner.opcodes
         self.is_cut_short |= inner.is_cut_short
+
+
+def _decode(name: str, kind: pickletools.ArgumentDescriptor, raw: bytes) -> object:
+    """An argument's value; names may be any UTF-8, and Python 2's strings any bytes."""
+    if name in _TWO_LINES:
+        return " ".join(raw.decode("utf-8").split("\n")[:2])
+    if name == "STRING":
+        quoted = pickletools.read_stringnl(BytesIO(raw), decode=False)
+        return codecs.escape_decode(quoted)[0].decode("latin-1")
+    return kind.reader(BytesIO(raw))
 
 
 def _integer(value: object) -> int:
