@@ -23,6 +23,7 @@ import pytest
 
 from runctl.agent.environment import Prepared, Settings, prepare
 from runctl.agent.environment.interpreters import inspect
+from runctl.agent.environment.processes import run_installer
 from runctl.agent.environment.uv import find_uv
 from runctl.errors import PhaseFailed, StoppedOnRequest
 from tests.wheelhouse import build_wheel
@@ -430,8 +431,21 @@ class TestCancellation:
         site.is_cancelled = started.exists
         with pytest.raises(StoppedOnRequest):
             site.prepare()
-        assert not is_alive(int(started.read_text()))
+        await_end(int(started.read_text()))
         assert site.list_environments() == []
+
+    def test_ends_what_is_left_behind_and_does_not_wait_for_its_words(self, site: Site) -> None:
+        argv = ["sh", "-c", "trap '' TERM; sleep 600 & echo $!"]
+        run_installer(
+            argv,
+            folder=site.tree,
+            environ=site.environ,
+            on_output=site.output.append,
+            is_cancelled=lambda: False,
+            keep_open=(),
+            disk=site.root,
+        )
+        await_end(int(b"".join(site.output)))
 
     def test_killed_builder_leaves_nothing_that_is_taken_as_whole(self, site: Site) -> None:
         started = site.root / "started"
@@ -478,6 +492,7 @@ from pathlib import Path
 import msgspec
 from runctl.agent.environment import Settings, prepare
 from runctl.agent.environment.interpreters import inspect
+from runctl.agent.environment.processes import run_installer
 from runctl.agent.environment.uv import find_uv
 prepared = prepare(
     Path(sys.argv[1]), Path("train.py"), Settings(), envs_root=Path(sys.argv[2]),
@@ -512,7 +527,7 @@ import os, pathlib, time
 def _wait(*arguments, **options):
     pathlib.Path({started!r} + ".draft").write_text(str(os.getpid()))
     os.replace({started!r} + ".draft", {started!r})
-    time.sleep(600)
+    time.sleep(120)
 get_requires_for_build_wheel = get_requires_for_build_editable = lambda *a, **k: []
 build_wheel = build_editable = _wait
 prepare_metadata_for_build_wheel = prepare_metadata_for_build_editable = _wait
@@ -539,7 +554,7 @@ def build_editable(folder, *arguments, **options):
 
 
 def make_slow_project(site: Site, started: Path) -> None:
-    """A requirement whose build never ends: its backend writes its pid and sleeps."""
+    """A requirement whose build does not end in time: its backend writes its pid and sleeps."""
     site.write("requirements.txt", "signpost==1.2.3\n-e ./slow\n")
     build = '[build-system]\nrequires = []\nbuild-backend = "backend"\nbackend-path = ["."]\n'
     project = '[project]\nname = "slow"\nversion = "1"\ndynamic = ["dependencies"]\n'
@@ -595,9 +610,17 @@ def await_path(path: Path) -> None:
         time.sleep(0.05)
 
 
+def await_end(pid: int) -> None:
+    deadline = time.monotonic() + DEADLINE_S
+    while is_alive(pid):
+        assert time.monotonic() < deadline, f"process {pid} did not end"
+        time.sleep(0.05)
+
+
 def is_alive(pid: int) -> bool:
     try:
         os.kill(pid, 0)
     except ProcessLookupError:
         return False
-    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    state = subprocess.run(["ps", "-o", "stat=", "-p", str(pid)], capture_output=True, check=False)
+    return state.stdout.strip()[:1] not in (b"", b"Z")
