@@ -16,6 +16,7 @@ import site
 import subprocess
 import sys
 import sysconfig
+import threading
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -198,7 +199,7 @@ def _remember(memory: Path, question: str, interpreter: Interpreter) -> None:
     """Write what was learnt; a torn or foreign file is only asked for again."""
     memory.mkdir(parents=True, exist_ok=True)
     place = _get_place(memory, question)
-    draft = place.with_suffix(f".{os.getpid()}")
+    draft = place.with_suffix(f".{os.getpid()}.{threading.get_ident()}")
     draft.write_bytes(msgspec.json.encode(_Remembered(_stamp(interpreter.path), interpreter)))
     draft.replace(place)
 
