@@ -81,7 +81,9 @@ class TestTorchZipCalledBin(TestTorchZip):
 class TestTorchLegacy(PickleContract, LargeContract):
     def make_sample(self, folder: Path) -> Sample:
         path = folder / "last.pth"
-        samples.write_torch_legacy(path, samples.torch_state(), samples.torch_storages())
+        samples.write_torch_legacy(
+            path, samples.torch_state(is_legacy=True), samples.torch_storages()
+        )
         return known(path, "torch-legacy", NESTED)
 
     def make_hostile(self, folder: Path, command: str) -> Path:
@@ -91,7 +93,7 @@ class TestTorchLegacy(PickleContract, LargeContract):
 
     def make_large(self, folder: Path) -> Path:
         path = folder / "large.pth"
-        state = samples.large_state(LARGE_PARAMETERS)
+        state = samples.large_state(LARGE_PARAMETERS, is_legacy=True)
         samples.write_torch_legacy(path, state, {"0": b""})
         head = path.read_bytes()[:-8] + struct.pack("<q", LARGE_PARAMETERS)
         return samples.extend_sparsely(path, head, LARGE_BYTES)

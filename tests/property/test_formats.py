@@ -36,7 +36,7 @@ WRITERS: dict[str, Callable[[Path], object]] = {
         path, samples.torch_state(), samples.torch_storages()
     ),
     "a.pth": lambda path: samples.write_torch_legacy(
-        path, samples.torch_state(), samples.torch_storages()
+        path, samples.torch_state(is_legacy=True), samples.torch_storages()
     ),
     "old.pth": lambda path: samples.write_torch_tar(path, {"step": 3}),
     "a.safetensors": lambda path: samples.write_safetensors(path, samples.WEIGHTS, step=3),

@@ -128,6 +128,16 @@ def test_a_zip_whose_members_lie_over_each_other_is_torn(tmp_path: Path) -> None
     assert "lies over" in check(path, deep=False).reason
 
 
+def test_a_zip_directory_beyond_all_files_is_torn(tmp_path: Path) -> None:
+    path = tmp_path / "far.npz"
+    samples.write_sparse_zip(path, {"a.npy": samples.npy_bytes((4,))}, "b.npy", 16)
+    data = path.read_bytes()
+    at = data.rindex(b"PK\x06\x07") + 8
+    path.write_bytes(data[:at] + b"\xff" * 8 + data[at + 8 :])
+    assert "beyond" in check(path, deep=False).reason
+    assert_only_refuses(path)
+
+
 HEADERS = {
     "code": "__import__('os').system('touch {canary}')",
     "code in a field": "{{'descr': open('{canary}', 'w'), 'shape': ()}}",

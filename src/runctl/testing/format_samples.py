@@ -108,23 +108,30 @@ def raw_bytes(shape: tuple[int, ...]) -> bytes:
     return struct.pack(f"<{count}f", *(index / 8 for index in range(count)))
 
 
-def torch_tensor(key: str, shape: tuple[int, ...], *, count: int | None = None) -> Call:
-    """A float32 tensor as torch pickles it, its bytes in storage ``key``."""
+def torch_tensor(
+    key: str, shape: tuple[int, ...], *, count: int | None = None, is_legacy: bool = False
+) -> Call:
+    """A float32 tensor as torch pickles it, its bytes in storage ``key``.
+
+    Legacy files name a storage with one field more: what it is a view of, which is nothing.
+    """
     count = math.prod(shape) if count is None else count
-    storage = Persistent("storage", Ref("torch", "FloatStorage"), key, "cpu", count)
+    view = (None,) if is_legacy else ()
+    storage = Persistent("storage", Ref("torch", "FloatStorage"), key, "cpu", count, *view)
     stride = tuple(math.prod(shape[index + 1 :]) for index in range(len(shape)))
     hooks = Call(Ref("collections", "OrderedDict"))
     rebuild, needs_gradient = Ref("torch._utils", "_rebuild_tensor_v2"), False
     return Call(rebuild, storage, 0, shape, stride, needs_gradient, hooks)
 
 
-def torch_state() -> dict[str, object]:
+def torch_state(*, is_legacy: bool = False) -> dict[str, object]:
     """A training state with a model and an optimizer, on storages "0" to "2"."""
     shapes = {name: shape for name, (_, shape) in WEIGHTS.items()}
     model = {
-        name: torch_tensor(str(key), shape) for key, (name, shape) in enumerate(shapes.items())
+        name: torch_tensor(str(key), shape, is_legacy=is_legacy)
+        for key, (name, shape) in enumerate(shapes.items())
     }
-    moment = torch_tensor("2", shapes["bias"])
+    moment = torch_tensor("2", shapes["bias"], is_legacy=is_legacy)
     optimizer = {"state": {0: {"exp_avg": moment}}, "param_groups": [{"lr": 0.1}]}
     progress = {"global_step": STEP, "epoch": EPOCH, "loss": LOSS}
     return {**progress, "model": model, "optimizer": optimizer}
@@ -242,9 +249,12 @@ def write_folder(folder: Path, *, shards: int = 2) -> Path:
     return path
 
 
-def large_state(parameters: int) -> dict[str, object]:
+def large_state(parameters: int, *, is_legacy: bool = False) -> dict[str, object]:
     """A training state whose one tensor is of this many float32."""
-    return {"step": STEP, "model": {"weight": torch_tensor("0", (parameters,))}}
+    return {
+        "step": STEP,
+        "model": {"weight": torch_tensor("0", (parameters,), is_legacy=is_legacy)},
+    }
 
 
 def write_sparse_zip(path: Path, small: Mapping[str, bytes], name: str, size_bytes: int) -> None:

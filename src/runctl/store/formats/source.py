@@ -35,6 +35,8 @@ class FileSource:
         self._handle = handle
         self._end = handle.seek(0, 2) if end is None else end
         self._start = self._at = start
+        if start > self._end:
+            raise IntegrityError(f"ends at byte {self._end}: byte {start} is beyond it")
         handle.seek(start)
 
     def read(self, count: int) -> bytes:
