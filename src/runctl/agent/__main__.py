@@ -1,0 +1,56 @@
+"""``python -m runctl.agent FOLDER READ WRITE``: the agent of one attempt, started by its reaper.
+
+``python -m runctl.agent exec FOLDER -- COMMAND``: a command beside the training, in its
+folder and environment.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+from runctl.agent import reaper
+from runctl.agent.folder import AttemptFolder
+from runctl.agent.link import ReaperLink
+from runctl.agent.plan import read_plan
+from runctl.agent.relaunch import Relauncher
+from runctl.agent.supervisor import Supervisor
+from runctl.store.folder import FolderObjects
+from runctl.store.ledger import Ledger
+
+_WAITS_FOR_ITS_PHASES = 75
+
+
+def supervise(folder: AttemptFolder, read_descriptor: int, write_descriptor: int) -> int:
+    """Bring the attempt to its end; 0 tells the reaper that it is done."""
+    lock = reaper.take_lock(str(folder.agent_lock))
+    if lock is None:
+        return _WAITS_FOR_ITS_PHASES  # an agent is at work: the reaper tries again later
+    plan = read_plan(folder)
+    ledger = Ledger(FolderObjects(Path(plan.store)))
+    link = ReaperLink(read_descriptor, write_descriptor)
+    Supervisor(folder, plan, ledger.spec(plan.run_id), ledger, link).run()
+    Relauncher(plan, folder, ledger).run()
+    folder.secrets.unlink(missing_ok=True)
+    return 0
+
+
+def execute(folder: AttemptFolder, argv: list[str]) -> int:
+    """Become a command in the folder and the environment of the training."""
+    command = reaper.read_json(str(folder.command))
+    if command is None:
+        sys.stderr.write("the run has not reached its command yet: try again\n")
+        return _WAITS_FOR_ITS_PHASES
+    os.chdir(command["cwd"])
+    return os.execvpe(argv[0], argv, command["env"])
+
+
+def main(argv: list[str]) -> int:
+    if argv[1] == "exec":
+        return execute(AttemptFolder(Path(argv[2])), argv[4:])
+    return supervise(AttemptFolder(Path(argv[1])), int(argv[2]), int(argv[3]))
+
+
+if __name__ == "__main__":
+    raise SystemExit(main(sys.argv))

@@ -1,0 +1,271 @@
+"""Sees checkpoints as the script writes them, and commits each once it is whole.
+
+One is taken only if its structure is whole, two looks in a row found it unchanged, and
+nobody holds it open for writing; a format that cannot tell must also have settled. What
+changes while it is read is dropped and looked at again. Newest first when behind.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+
+from runctl.agent.journal import RETRY_MAX_S, RETRY_S, Journal
+from runctl.agent.openfiles import is_open_for_writing
+from runctl.errors import CheckpointChanged, IntegrityError, RunctlError, UnsafePath
+from runctl.model.checkpoint import Manifest, Summary
+from runctl.model.codec import unescape_name
+from runctl.model.events import CheckpointCommitted, Warned
+from runctl.model.paths import number_in
+from runctl.model.spec import CheckpointWish
+from runctl.store.checkpoints import Checkpoints
+from runctl.store.files import Signature, sign
+from runctl.store.formats import Wholeness, check, describe
+
+QUICK_S = 0.2
+SCAN_SHARE = 20  # of the time, at most one part in so many goes into looking
+BACKLOG = 16
+IDLE_NICE = 19
+_PARTIAL = re.compile(
+    r"^\.|~$|\.(tmp|part|partial|temp|lock|incomplete)$|^tmp|\.tmp[._-]", re.IGNORECASE
+)
+
+
+@dataclass
+class Unit:
+    """A file or folder that may be a checkpoint, as last seen."""
+
+    path: Path
+    signature: Signature
+    seen_at: float  # when this signature was first seen, by a clock that never jumps
+    looks: int = 1
+
+    @property
+    def written_ns(self) -> int:
+        return max((entry[2] for entry in self.signature), default=0)
+
+
+class CheckpointWatch:
+    """The checkpoints of one attempt, from the script's folder into the ledger."""
+
+    def __init__(
+        self,
+        folders: Sequence[Path],
+        checkpoints: Checkpoints,
+        journal: Journal,
+        attempt: int,
+        wish: CheckpointWish,
+        session: Callable[[], int | None],
+    ) -> None:
+        self._folders = folders
+        self._checkpoints = checkpoints
+        self._journal = journal
+        self._attempt = attempt
+        self._wish = wish
+        self._session = session
+        self._units: dict[Path, Unit] = {}
+        self._done: dict[Path, Signature] = {}
+        self._earlier: dict[str, Manifest] = {}
+        self._warned: set[str] = set()
+        self._next_seq = 1
+        self._is_recovered = False
+        self._is_ending = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="checkpoints", daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def finish(self, is_cancelled: Callable[[], bool]) -> None:
+        """Commit all that is whole, now that nobody writes any more."""
+        self._is_ending.set()
+        while self._thread.is_alive() and not is_cancelled():
+            self._thread.join(QUICK_S)
+        delay_s = RETRY_S
+        while not is_cancelled() and not self._try(self._sweep):
+            time.sleep(delay_s)
+            delay_s = min(RETRY_MAX_S, delay_s * 2)
+
+    def _run(self) -> None:
+        _lower_priority()
+        while not self._is_ending.is_set():
+            began = time.monotonic()
+            is_busy = self._try(self._look) and self._has_candidates()
+            cost_s = time.monotonic() - began
+            pause_s = QUICK_S if is_busy else self._wish.interval.total_seconds()
+            self._is_ending.wait(max(pause_s, cost_s * SCAN_SHARE))
+
+    def _try(self, action: Callable[[], None]) -> bool:
+        """Do it; a store or disk that fails is warned of once, and tried again later."""
+        try:
+            self._recover()
+            action()
+        except (OSError, RunctlError) as error:
+            self._warn("checkpoint-store", f"checkpoints cannot be committed: {error}")
+            return False
+        return True
+
+    def _recover(self) -> None:
+        """Learn, once, what an earlier agent of this attempt has committed."""
+        if self._is_recovered:
+            return
+        for key in self._checkpoints.attempt_keys(self._attempt):
+            self._next_seq = max(self._next_seq, number_in(key.rsplit("/", 1)[0]) + 1)
+            manifest = self._checkpoints.read(key)
+            self._earlier[unescape_name(manifest.name)] = manifest
+        self._is_recovered = True
+
+    def _look(self) -> None:
+        self._refresh()
+        for unit in self._ready():
+            if self._is_ending.is_set():
+                return
+            self._commit(unit, self._is_ending.is_set)
+
+    def _sweep(self) -> None:
+        self._refresh()
+        for unit in self._behind():
+            self._commit(unit, lambda: False)
+
+    def _refresh(self) -> None:
+        found = dict(self._scan())
+        for path, signature in found.items():
+            unit = self._units.get(path)
+            if unit is not None and unit.signature == signature:
+                unit.looks += 1
+            else:
+                self._units[path] = Unit(path, signature, time.monotonic())
+        for path in self._units.keys() - found.keys():
+            del self._units[path]
+
+    def _scan(self) -> Iterator[tuple[Path, Signature]]:
+        for folder in self._folders:
+            for entry in _entries(folder):
+                try:
+                    yield Path(entry.path), sign(Path(entry.path))
+                except FileNotFoundError:
+                    continue  # renamed or removed while we looked
+                except UnsafePath as error:
+                    self._warn(f"unsafe:{entry.path}", error.message)
+
+    def _has_candidates(self) -> bool:
+        return any(self._done.get(u.path) != u.signature for u in self._units.values())
+
+    def _behind(self) -> list[Unit]:
+        """Return what is not committed, newest first; of a long backlog only the newest."""
+        units = [u for u in self._units.values() if self._done.get(u.path) != u.signature]
+        units.sort(key=lambda unit: unit.written_ns, reverse=True)
+        for unit in units[BACKLOG:]:
+            self._done[unit.path] = unit.signature
+        if len(units) > BACKLOG:
+            count = len(units) - BACKLOG
+            self._warn("checkpoint-backlog", f"{count} older checkpoints were passed over")
+        return units[:BACKLOG]
+
+    def _ready(self) -> list[Unit]:
+        return [unit for unit in self._behind() if unit.looks > 1]
+
+    def _commit(self, unit: Unit, is_cancelled: Callable[[], bool]) -> None:
+        """Commit a unit if it is whole; leave it for a later look if it is not."""
+        if self._is_known(unit):
+            self._done[unit.path] = unit.signature
+            return
+        if not self._is_whole(unit):
+            return
+        try:
+            committed = self._checkpoints.commit(
+                unit.path,
+                name=unit.path.name,
+                attempt=self._attempt,
+                seq=self._next_seq,
+                summary=_summarise(unit.path),
+                is_cancelled=is_cancelled,
+            )
+        except (CheckpointChanged, IntegrityError, FileNotFoundError):
+            return  # written or removed while it was read
+        self._next_seq += 1
+        self._done[unit.path] = unit.signature
+        self._tell(committed.manifest, committed.sent_bytes)
+        self._prune()
+
+    def _is_known(self, unit: Unit) -> bool:
+        manifest = self._earlier.get(unit.path.name)
+        if manifest is None:
+            return False
+        sizes = sum(entry[1] for entry in unit.signature)
+        return sizes == manifest.size_bytes and unit.written_ns == manifest.written_ns
+
+    def _is_whole(self, unit: Unit) -> bool:
+        verdict = check(unit.path, deep=False)
+        is_final = self._is_ending.is_set() and not self._thread.is_alive()
+        if is_final and verdict.wholeness is Wholeness.TORN:
+            name = unit.path.name
+            self._warn(f"torn:{name}", f"{name} is not whole ({verdict.reason}); not committed")
+        if verdict.wholeness is Wholeness.TORN or is_final:
+            return verdict.wholeness is not Wholeness.TORN
+        if verdict.wholeness is Wholeness.UNKNOWN and not self._has_settled(unit):
+            return False
+        return not is_open_for_writing(unit.path, self._session())
+
+    def _has_settled(self, unit: Unit) -> bool:
+        return timedelta(seconds=time.monotonic() - unit.seen_at) >= self._wish.settle
+
+    def _tell(self, manifest: Manifest, sent_bytes: int) -> None:
+        lag = manifest.committed_at - manifest.written_at
+        self._journal.append(
+            CheckpointCommitted(
+                name=manifest.name,
+                seq=manifest.seq,
+                step=manifest.summary.step,
+                size_bytes=manifest.size_bytes,
+                sent_bytes=sent_bytes,
+                lag_seconds=max(0.0, lag.total_seconds()),
+            )
+        )
+
+    def _prune(self) -> None:
+        """Keep the last N of this attempt, where the user asked for it."""
+        if self._wish.keep_last is None:
+            return
+        keys = self._checkpoints.attempt_keys(self._attempt)
+        for key in keys[: -self._wish.keep_last]:
+            self._checkpoints.discard(key)
+
+    def _warn(self, code: str, message: str) -> None:
+        if code not in self._warned:
+            self._warned.add(code)
+            self._journal.append(Warned(code=code.split(":", maxsplit=1)[0], message=message))
+
+
+def _entries(folder: Path) -> Iterator[os.DirEntry[str]]:
+    """Yield what may be a checkpoint: a link is a second name for one, never one itself."""
+    try:
+        with os.scandir(folder) as entries:
+            for entry in entries:
+                if not entry.is_symlink() and _PARTIAL.search(entry.name) is None:
+                    yield entry
+    except (FileNotFoundError, NotADirectoryError):
+        return
+
+
+def _summarise(path: Path) -> Summary:
+    found = describe(path)
+    return Summary(
+        format=found.format,
+        step=found.step,
+        epoch=found.epoch,
+        loss=found.loss,
+        metrics=found.metrics,
+        parameter_count=found.parameter_count,
+    )
+
+
+def _lower_priority() -> None:
+    """Let the training have the processor first: on Linux a thread has a priority of its own."""
+    if hasattr(os, "setpriority") and os.path.isdir("/proc/self/task"):
+        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), IDLE_NICE)

@@ -1,0 +1,105 @@
+"""The command line and the variables of the training process."""
+
+from __future__ import annotations
+
+import os
+import shlex
+from collections.abc import Mapping
+from pathlib import Path
+
+from runctl.agent.environment import Prepared
+from runctl.agent.folder import AttemptFolder
+from runctl.model.codec import Value, unescape_name
+from runctl.model.hyperparams import to_arguments
+from runctl.model.spec import Spec
+
+
+class TrainingCommand(Value, frozen=True, kw_only=True):
+    """What the reaper starts."""
+
+    argv: list[str]
+    cwd: str
+    env: dict[str, str]
+    grace_s: float
+
+
+def build_command(
+    spec: Spec,
+    folder: AttemptFolder,
+    attempt: int,
+    prepared: Prepared,
+    resume_from: Path | None,
+    secrets: Mapping[str, str],
+    environ: Mapping[str, str],
+) -> TrainingCommand:
+    code, wish = folder.code, spec.command
+    cwd = code / unescape_name(wish.cwd)
+    script = os.path.relpath(code / unescape_name(wish.script), cwd)
+    arguments = [*to_arguments(wish.hyperparams), *map(unescape_name, wish.arguments)]
+    own = _own_variables(spec, folder, attempt, resume_from)
+    env = {**environ, **_variables(prepared), **wish.env, **secrets, **own}
+    if resume_from is None:
+        env.pop("RUNCTL_RESUME_FROM", None)
+    return TrainingCommand(
+        argv=[*_launcher(cwd / script, script, prepared.python), *arguments],
+        cwd=str(cwd),
+        env=env,
+        grace_s=spec.limits.grace.total_seconds(),
+    )
+
+
+def _own_variables(
+    spec: Spec, folder: AttemptFolder, attempt: int, resume_from: Path | None
+) -> dict[str, str]:
+    own = {
+        "RUNCTL_RUN_ID": spec.run_id,
+        "RUNCTL_ATTEMPT": str(attempt),
+        "RUNCTL_CHECKPOINT_DIR": str(checkpoint_folder(spec, folder)),
+        "RUNCTL_DATA_DIR": str(folder.data),
+        "RUNCTL_OUTPUT_DIR": str(folder.outputs),
+        "PYTHONUNBUFFERED": "1",
+    }
+    if resume_from is not None:
+        own["RUNCTL_RESUME_FROM"] = str(resume_from)
+    if spec.gpus:
+        own["CUDA_VISIBLE_DEVICES"] = ",".join(map(str, spec.gpus))
+    return own
+
+
+def checkpoint_folder(spec: Spec, folder: AttemptFolder) -> Path:
+    """Return the folder that the script is told to use: its own, where it has named one."""
+    if spec.checkpoint.folder is None:
+        return folder.checkpoints
+    return folder.code / unescape_name(spec.command.cwd) / unescape_name(spec.checkpoint.folder)
+
+
+def watched_folders(spec: Spec, folder: AttemptFolder) -> list[Path]:
+    """Return where checkpoints may appear; ``checkpoints/`` is where most scripts put them."""
+    usual = folder.code / unescape_name(spec.command.cwd) / "checkpoints"
+    return list(dict.fromkeys([checkpoint_folder(spec, folder), usual]))
+
+
+def _variables(prepared: Prepared) -> dict[str, str]:
+    paths = os.pathsep.join(map(str, prepared.import_paths))
+    inherited = os.environ.get("PYTHONPATH")
+    if not paths:
+        return dict(prepared.environ)
+    joined = os.pathsep.join(filter(None, (paths, inherited)))
+    return {**prepared.environ, "PYTHONPATH": joined}
+
+
+def _launcher(path: Path, script: str, python: Path) -> list[str]:
+    """Return what runs the script: Python, the script itself, or the shell that it names."""
+    if path.suffix == ".py":
+        return [str(python), script]
+    if os.access(path, os.X_OK):
+        return [os.path.join(".", script)]
+    return [*_shebang(path), script]
+
+
+def _shebang(path: Path) -> list[str]:
+    with path.open("rb") as file:
+        first = file.readline(256)
+    if not first.startswith(b"#!"):
+        return ["sh"]
+    return shlex.split(os.fsdecode(first[2:]).strip()) or ["sh"]

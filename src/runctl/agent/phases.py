@@ -1,0 +1,175 @@
+"""The phases before the command: code, environment, data. Each can be done again."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import time
+import traceback
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from runctl.agent.environment import Prepared, Settings, prepare
+from runctl.agent.folder import AttemptFolder
+from runctl.agent.journal import Journal
+from runctl.agent.link import ReaperLink
+from runctl.agent.orders import Orders
+from runctl.agent.plan import Plan
+from runctl.errors import PhaseFailed, RunctlError
+from runctl.model.codec import escape_name, unescape_name
+from runctl.model.events import EnvironmentReady, Phase, PhaseFinished, PhaseStarted, ResumeChosen
+from runctl.model.spec import EnvironmentWish, Spec
+from runctl.store.blobs import Blobs
+from runctl.store.checkpoints import Checkpoints, Choice, fetch_newest, label_of
+from runctl.store.ledger import Ledger
+from runctl.store.snapshot import read_tree, unpack_tree
+
+QUEUE_POLL_S = 0.2
+
+
+class Halted(Exception):
+    """An order to end came before the command was started."""
+
+
+class Phases:
+    """Runs the phases of one attempt; each leaves what the next one needs on the disk."""
+
+    def __init__(
+        self,
+        plan: Plan,
+        spec: Spec,
+        folder: AttemptFolder,
+        ledger: Ledger,
+        journal: Journal,
+        orders: Orders,
+        blobs: Blobs,
+    ) -> None:
+        self._plan = plan
+        self._spec = spec
+        self._folder = folder
+        self._ledger = ledger
+        self._journal = journal
+        self._orders = orders
+        self._blobs = blobs
+        self.current: Phase | None = None
+
+    @contextmanager
+    def phase(self, phase: Phase) -> Iterator[dict[str, str]]:
+        """Tell the ledger of a phase and what it took; an error in it becomes the phase's own."""
+        self.current = phase
+        self._journal.append(PhaseStarted(phase=phase))
+        began, notes = time.monotonic(), dict[str, str]()
+        try:
+            yield notes
+        except Exception as error:  # a fault of ours must end the run by name, not in a loop
+            traceback.print_exc()
+            if self._orders.is_given() and phase is not Phase.RUNNING:
+                raise Halted from error
+            raise _failed(phase, error) from error
+        seconds = time.monotonic() - began
+        self._journal.append(PhaseFinished(phase=phase, seconds=seconds, notes=notes))
+
+    def check_halted(self) -> None:
+        if self._orders.is_given():
+            raise Halted
+
+    def wait_for_turn(self, link: ReaperLink) -> None:
+        """Wait until the reaper has the locks: at once, unless the run was queued."""
+        link.wait(QUEUE_POLL_S)
+        if link.has_said("locked"):
+            return
+        with self.phase(Phase.QUEUE):
+            while not link.has_said("locked"):
+                self.check_halted()
+                link.wait(QUEUE_POLL_S)
+
+    def bring_code(self) -> None:
+        """Unpack the snapshot beside its place, verified file by file; then move it there."""
+        self.check_halted()
+        with self.phase(Phase.CODE) as notes:
+            notes["snapshot"] = self._spec.code.snapshot
+            if self._folder.code.exists():
+                return
+            part = self._folder.code.with_suffix(".part")
+            shutil.rmtree(part, ignore_errors=True)
+            code = self._spec.code
+            unpack_tree(self._blobs, read_tree(self._blobs, code.snapshot, code.tree_bytes), part)
+            part.replace(self._folder.code)
+
+    def prepare_environment(self, on_output: Callable[[bytes], None]) -> Prepared:
+        self.check_halted()
+        with self.phase(Phase.ENVIRONMENT) as notes:
+            prepared = prepare(
+                self._folder.code,
+                self._folder.code / unescape_name(self._spec.command.script),
+                settings_of(self._spec.environment),
+                envs_root=self._plan.envs_root,
+                base_python=Path(self._plan.base_python),
+                on_output=on_output,
+                is_cancelled=self._orders.is_given,
+                environ=os.environ,
+            )
+            notes["cached"] = str(prepared.is_cached).lower()
+            self._journal.append(_environment_ready(prepared))
+        return prepared
+
+    def choose_resume(self, checkpoints: Checkpoints) -> Path | None:
+        """Bring the checkpoint to start from, if there is one: the wanted, or the newest good."""
+        self.check_halted()
+        claim = self._ledger.claims(self._spec.run_id)[self._plan.attempt - 1]
+        if claim.resume_from is None and not checkpoints.keys():
+            return None
+        with self.phase(Phase.DATA):
+            choice = self._choose(checkpoints, claim.resume_from)
+            manifest = choice.manifest
+            self._journal.append(
+                ResumeChosen(
+                    checkpoint=label_of(manifest.key) if manifest else None,
+                    step=manifest.summary.step if manifest else None,
+                    passed_over={label_of(key): why for key, why in choice.passed_over.items()},
+                )
+            )
+        return choice.path
+
+    def _choose(self, checkpoints: Checkpoints, wanted: str | None) -> Choice:
+        if wanted is None:
+            return fetch_newest(checkpoints, self._folder.resume)
+        manifest = checkpoints.read(wanted)
+        return Choice(manifest, checkpoints.fetch(manifest, self._folder.resume), {})
+
+
+def settings_of(wish: EnvironmentWish) -> Settings:
+    return Settings(
+        install=wish.install,
+        installer=wish.installer,  # type: ignore[arg-type]
+        python=wish.python,
+        requirements=wish.requirements,
+        system_site_packages=wish.system_site_packages,
+        no_deps=wish.no_deps,
+    )
+
+
+def _environment_ready(prepared: Prepared) -> EnvironmentReady:
+    return EnvironmentReady(
+        python=escape_name(str(prepared.python)),
+        source=prepared.source,
+        key=prepared.key,
+        lock_hash=prepared.lock_hash,
+        is_cached=prepared.is_cached,
+        packages=dict(prepared.packages),
+    )
+
+
+def _failed(phase: Phase, error: Exception) -> PhaseFailed:
+    hint = error.hint if isinstance(error, RunctlError) else None
+    message = f"phase {phase.value} failed: {_explain(error)}"
+    return PhaseFailed(message, hint=hint, phase=phase.value)
+
+
+def _explain(error: Exception) -> str:
+    if isinstance(error, RunctlError):
+        return error.message
+    if isinstance(error, OSError):
+        return f"{error.strerror or error}: {error.filename}" if error.filename else str(error)
+    return f"{type(error).__name__}: {error}"

@@ -1,0 +1,28 @@
+"""What an attempt is started with; it arrives with the start, and stays on the instance."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from runctl.agent.folder import AttemptFolder
+from runctl.model.codec import Record, decode
+
+
+class Plan(Record, frozen=True, kw_only=True):
+    """Which attempt this is, and where its things are. ``store`` is the ledger's root."""
+
+    run_id: str
+    attempt: int
+    instance: str
+    store: str
+    instance_root: str
+    base_python: str
+    is_exclusive: bool = False
+
+    @property
+    def envs_root(self) -> Path:
+        return Path(self.instance_root) / "envs"
+
+
+def read_plan(folder: AttemptFolder) -> Plan:
+    return decode(folder.plan.read_bytes(), Plan, key=str(folder.plan))

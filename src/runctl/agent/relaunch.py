@@ -1,0 +1,62 @@
+"""The next attempt on the same instance, where the run has retries left."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from dataclasses import dataclass
+
+import msgspec
+
+from runctl.agent import reaper
+from runctl.agent.arrival import make_order, read_answer, reaper_command
+from runctl.agent.folder import AttemptFolder
+from runctl.agent.plan import Plan
+from runctl.agent.supervisor import utc_now
+from runctl.errors import ObjectExists
+from runctl.model.run import Relaunch, Run, next_actions
+from runctl.store.ledger import Ledger, next_claim
+
+
+@dataclass(frozen=True)
+class Relauncher:
+    """Claims and starts attempt n+1 after attempt n has ended, once."""
+
+    plan: Plan
+    folder: AttemptFolder
+    ledger: Ledger
+
+    def run(self) -> None:
+        run = self.ledger.load(self.plan.run_id)
+        for action in next_actions(run):
+            if self._claim(run, action):
+                self._start(run)
+
+    def _nonce(self) -> str:
+        return f"relaunch-by-{self.plan.attempt}"
+
+    def _claim(self, run: Run, action: Relaunch) -> bool:
+        """Claim the next attempt; one that an agent killed here has claimed is ours too."""
+        record = next_claim(
+            self.ledger,
+            run,
+            nonce=self._nonce(),
+            now=utc_now(),
+            instance=self.plan.instance,
+            reason=action.reason,
+        )
+        try:
+            self.ledger.claim(run.run_id, record)
+        except ObjectExists:
+            return self.ledger.claims(run.run_id)[record.attempt - 1].nonce == self._nonce()
+        return True
+
+    def _start(self, run: Run) -> None:
+        plan = msgspec.structs.replace(self.plan, attempt=self.plan.attempt + 1)
+        secrets = reaper.read_json(str(self.folder.secrets)) or {}
+        # Queued: the locks are free as soon as this attempt's reaper is gone.
+        order = make_order(plan, secrets, gpus=run.spec.gpus, is_queued=True)
+        answer = subprocess.run(
+            reaper_command(sys.executable, "start"), input=order, capture_output=True, check=True
+        )
+        read_answer(answer.stdout)

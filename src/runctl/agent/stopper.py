@@ -1,0 +1,83 @@
+"""Ending the command: SIGTERM to the process itself, grace, then SIGKILL to all of it."""
+
+from __future__ import annotations
+
+import signal
+import time
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import msgspec
+
+from runctl.agent import reaper
+from runctl.agent.folder import AttemptFolder
+from runctl.agent.journal import Journal
+from runctl.agent.link import ReaperLink
+from runctl.agent.orders import Order
+from runctl.errors import RecordError
+from runctl.model.events import ExitRecord, StopBegun
+
+KILL_AGAIN_S = 1.0
+
+_ADVICE = {
+    signal.SIGKILL: "runctl did not send it; most often memory ran out",
+    signal.SIGSEGV: "a fault in native code; run it with PYTHONFAULTHANDLER=1",
+    signal.SIGBUS: "most often a full disk or /dev/shm behind mapped memory",
+    signal.SIGILL: "a library was built for another processor",
+}
+
+
+class Stopper:
+    """Carries out an order to end, once."""
+
+    def __init__(self, link: ReaperLink, journal: Journal, grace: timedelta) -> None:
+        self._link = link
+        self._journal = journal
+        self._grace_s = grace.total_seconds()
+        self._kill_at: float | None = None
+        # An agent that comes back does not signal twice: the first SIGTERM was heard.
+        self._has_begun = any(isinstance(body, StopBegun) for body in journal.bodies)
+
+    def enforce(self, order: Order | None) -> None:
+        if order is None:
+            return
+        now = time.monotonic()
+        if self._kill_at is None:
+            self._kill_at = now + self._grace_s
+            self._begin(order)
+        if order.is_now or now >= self._kill_at:
+            self._link.send_signal(signal.SIGKILL, is_group=True)
+            self._kill_at = now + KILL_AGAIN_S
+
+    def _begin(self, order: Order) -> None:
+        if self._has_begun:
+            return
+        self._journal.append(StopBegun(cause=order.cause, reason=order.reason, is_now=order.is_now))
+        if not order.is_now:
+            self._link.send_signal(signal.SIGTERM, is_group=False)
+
+
+def read_exit(folder: AttemptFolder) -> ExitRecord:
+    """Return the record that the reaper wrote."""
+    found: dict[str, Any] | None = reaper.read_json(str(folder.exit))
+    if found is None:
+        raise RecordError(f"{folder.exit} cannot be read")
+    return msgspec.convert(
+        found | {key: _time(found[key]) for key in ("started_at", "ended_at")}, ExitRecord
+    )
+
+
+def explain_exit(record: ExitRecord) -> str:
+    """Say in words how the command ended."""
+    if record.error:
+        return f"the command could not be started: {record.error}"
+    if record.signal is None:
+        return f"the command exited with status {record.status}"
+    number = signal.Signals(record.signal)
+    core = ", core dumped" if record.is_core_dumped else ""
+    advice = f"; {_ADVICE[number]}" if number in _ADVICE else ""
+    return f"the command was ended by {number.name}{core}{advice}"
+
+
+def _time(seconds: float) -> datetime:
+    return datetime.fromtimestamp(seconds, UTC)

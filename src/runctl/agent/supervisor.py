@@ -1,0 +1,268 @@
+"""One attempt from its first phase to its last event.
+
+Every step may be done again: an agent that was killed comes back, reads the journal and
+the files that the reaper writes, and goes on from there.
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+import socket
+import threading
+import time
+import traceback
+from datetime import UTC, datetime
+from typing import Any
+
+import msgspec
+
+from runctl.agent import reaper
+from runctl.agent.checkpoint_watch import CheckpointWatch
+from runctl.agent.command import build_command, watched_folders
+from runctl.agent.folder import AttemptFolder
+from runctl.agent.journal import Journal, retry_until_done
+from runctl.agent.link import ReaperLink
+from runctl.agent.mailbox import Mailbox
+from runctl.agent.orders import Order, Orders
+from runctl.agent.phases import Halted, Phases
+from runctl.agent.plan import Plan
+from runctl.agent.shipper import Shipper
+from runctl.agent.stopper import Stopper, explain_exit, read_exit
+from runctl.errors import PhaseFailed
+from runctl.model import VERSION
+from runctl.model.codec import escape_name
+from runctl.model.events import (
+    AttemptEnded,
+    AttemptStarted,
+    Body,
+    Cause,
+    CommandExited,
+    CommandStarted,
+    OutputsStored,
+    Phase,
+    StopBegun,
+)
+from runctl.model.quantities import format_duration
+from runctl.model.spec import Spec
+from runctl.store.blobs import Blobs
+from runctl.store.checkpoints import Checkpoints
+from runctl.store.ledger import Ledger
+from runctl.store.logs import Log
+from runctl.store.outputs import Outputs, store_outputs
+
+TICK_S = 0.1
+
+
+def utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+class Supervisor:
+    """Everything that an attempt needs, put together; ``run`` is its story."""
+
+    def __init__(
+        self, folder: AttemptFolder, plan: Plan, spec: Spec, ledger: Ledger, link: ReaperLink
+    ) -> None:
+        self._folder, self._plan, self._spec = folder, plan, spec
+        self._ledger, self._link = ledger, link
+        run_id, attempt = plan.run_id, plan.attempt
+        self._orders = Orders()
+        self._journal = Journal(folder.journal, ledger, run_id, attempt, utc_now)
+        self._mailbox = Mailbox(ledger, run_id, attempt, self._orders, utc_now, folder.path)
+        self._shipper = Shipper(folder.output, Log(ledger.objects, run_id, attempt), utc_now)
+        self._checkpoints = Checkpoints(ledger, run_id, utc_now)
+        self._watch = CheckpointWatch(
+            watched_folders(spec, folder),
+            self._checkpoints,
+            self._journal,
+            attempt,
+            spec.checkpoint,
+            self._session,
+        )
+        self._blobs = Blobs(ledger.objects, utc_now)
+        self._phases = Phases(plan, spec, folder, ledger, self._journal, self._orders, self._blobs)
+
+    def run(self) -> None:
+        """Bring the attempt to its end, and its end into the ledger."""
+        self._journal.start()
+        if not self._has_told(AttemptEnded):
+            self._journal.append(self._live_or_say_why_not())
+        self._journal.flush()
+
+    def _live_or_say_why_not(self) -> AttemptEnded:
+        """A fault of ours before the command ends the run by name; later, the next agent mends."""
+        try:
+            return self._live()
+        except Exception as error:
+            if self._folder.started.exists():
+                raise
+            traceback.print_exc()
+            message = f"a fault of runctl's own: {type(error).__name__}: {error}"
+            return AttemptEnded(cause=Cause.PHASE, phase=self._phases.current, message=message)
+
+    def _live(self) -> AttemptEnded:
+        if not self._journal.bodies:
+            self._journal.append(self._greeting())
+        self._mailbox.count_log_bytes = lambda: self._shipper.shipped_bytes
+        self._mailbox.start()
+        self._shipper.start()
+        self._limit_time()
+        try:
+            end = self._train()
+        except PhaseFailed as error:
+            end = _phase_failed(error, self._phases.current)
+        except Halted:
+            end = self._halted()
+        return self._upload(end)
+
+    def _greeting(self) -> AttemptStarted:
+        return AttemptStarted(
+            host=socket.gethostname(),
+            folder=str(self._folder.path),
+            runctl_version=VERSION,
+            platform=f"{platform.system()} {platform.machine()} Python {platform.python_version()}",
+        )
+
+    # -- before the command
+
+    def _train(self) -> AttemptEnded:
+        if not self._folder.command.exists():
+            self._prepare()
+        with self._phases.phase(Phase.RUNNING):
+            self._mailbox.phase = Phase.RUNNING
+            return self._run_command()
+
+    def _prepare(self) -> None:
+        self._phases.wait_for_turn(self._link)
+        self._phases.bring_code()
+        prepared = self._phases.prepare_environment(self._note_output)
+        resume_from = self._phases.choose_resume(self._checkpoints)
+        secrets = reaper.read_json(str(self._folder.secrets)) or {}
+        command = build_command(
+            self._spec, self._folder, self._plan.attempt, prepared, resume_from, secrets, os.environ
+        )
+        for place in (self._folder.checkpoints, self._folder.outputs, self._folder.data):
+            place.mkdir(exist_ok=True)
+        self._phases.check_halted()
+        reaper.write_json(str(self._folder.command), msgspec.to_builtins(command))
+
+    def _note_output(self, output: bytes) -> None:
+        """Put the installer's words into the log, before the command's own."""
+        with self._folder.output.open("ab") as log:
+            log.write(output)
+
+    # -- the command
+
+    def _run_command(self) -> AttemptEnded:
+        self._watch.start()
+        self._link.start_command()
+        stopper = Stopper(self._link, self._journal, self._spec.limits.grace)
+        while not self._has_exited():
+            self._link.wait(TICK_S)
+            self._tell_started()
+            if self._link.is_gone and not self._folder.exit.exists():
+                return self._end_bereaved()
+            if self._link.has_said("terminate"):
+                self._orders.give(Order(Cause.STOP, "the machine or its user ended the reaper"))
+            stopper.enforce(self._orders.current)
+        self._tell_started()
+        return self._tell_exit()
+
+    def _has_exited(self) -> bool:
+        return self._link.has_said("exited") or (self._link.is_gone and self._folder.exit.exists())
+
+    def _tell_started(self) -> None:
+        started = reaper.read_json(str(self._folder.started))
+        if started and not self._has_told(CommandStarted):
+            command = reaper.read_json(str(self._folder.command)) or {}
+            argv = tuple(map(escape_name, command["argv"]))
+            self._journal.append(CommandStarted(pid=started["pid"], argv=argv))
+
+    def _tell_exit(self) -> AttemptEnded:
+        record = read_exit(self._folder)
+        if not self._has_told(CommandExited):
+            self._journal.append(CommandExited(exit=record))
+        stop = next((b for b in self._journal.bodies if isinstance(b, StopBegun)), None)
+        if stop is not None:
+            return AttemptEnded(cause=stop.cause, message=stop.reason)
+        return AttemptEnded(cause=Cause.EXIT, message=explain_exit(record))
+
+    def _end_bereaved(self) -> AttemptEnded:
+        """The reaper is gone: how the command ends cannot be known. End it, keep its work."""
+        started = reaper.read_json(str(self._folder.started)) or {"pid": 0, "ticks": None}
+        deadline = time.monotonic() + self._spec.limits.grace.total_seconds()
+        while _is_alive(started) and time.monotonic() < deadline:
+            time.sleep(TICK_S)  # it was sent SIGTERM by the kernel, when its parent died
+        reaper.end(str(self._folder.path))
+        return AttemptEnded(
+            cause=Cause.LOST,
+            message="the reaper was killed, so that the command's exit status cannot be known",
+            hint=f"runctl resume {self._spec.run_id}",
+        )
+
+    # -- after the command
+
+    def _upload(self, end: AttemptEnded) -> AttemptEnded:
+        """Bring log, checkpoints and outputs home; wait for the store as long as it takes."""
+        with self._phases.phase(Phase.UPLOADING):
+            self._mailbox.phase = Phase.UPLOADING
+            self._shipper.finish(self._is_superseded)
+            self._watch.finish(self._is_superseded)
+            if not self._is_superseded():
+                self._store_outputs()
+        self._mailbox.finish()
+        seconds = time.monotonic() - self._born_monotonic()
+        return msgspec.structs.replace(
+            end, seconds=max(0.0, seconds), log_bytes=self._shipper.shipped_bytes
+        )
+
+    def _store_outputs(self) -> None:
+        place = (self._spec.run_id, self._plan.attempt, self._folder.outputs)
+        stored: list[Outputs] = []
+        retry_until_done(lambda: stored.append(store_outputs(self._ledger, self._blobs, *place)))
+        if stored[0].files:
+            count, size_bytes = len(stored[0].files), stored[0].size_bytes
+            self._journal.append(OutputsStored(file_count=count, size_bytes=size_bytes))
+
+    def _halted(self) -> AttemptEnded:
+        order = self._orders.current or Order(Cause.STOP, "")
+        return AttemptEnded(cause=order.cause, phase=self._phases.current, message=order.reason)
+
+    def _is_superseded(self) -> bool:
+        order = self._orders.current
+        return order is not None and order.cause is Cause.SUPERSEDED
+
+    # -- limits
+
+    def _limit_time(self) -> None:
+        """Give the order to end when the time of all attempts together is used up."""
+        max_time = self._spec.limits.max_time
+        if max_time is None:
+            return
+        earlier = self._ledger.load(self._spec.run_id).attempts[: self._plan.attempt - 1]
+        used_s = sum(attempt.end.seconds for attempt in earlier if attempt.end)
+        left_s = max_time.total_seconds() - used_s - (time.monotonic() - self._born_monotonic())
+        reason = f"--max-time {format_duration(max_time)} is used up"
+        timer = threading.Timer(left_s, self._orders.give, [Order(Cause.LIMIT, reason)])
+        timer.daemon = True
+        timer.start()
+
+    def _born_monotonic(self) -> float:
+        birth = reaper.read_json(str(self._folder.path / reaper.BIRTH)) or {}
+        return min(time.monotonic(), float(birth.get("monotonic", time.monotonic())))
+
+    def _session(self) -> int | None:
+        started = reaper.read_json(str(self._folder.started))
+        return started["pid"] if started else None
+
+    def _has_told(self, kind: type[Body]) -> bool:
+        return any(isinstance(body, kind) for body in self._journal.bodies)
+
+
+def _is_alive(started: dict[str, Any]) -> bool:
+    return started["ticks"] is not None and reaper.start_ticks(started["pid"]) == started["ticks"]
+
+
+def _phase_failed(error: PhaseFailed, phase: Phase | None) -> AttemptEnded:
+    return AttemptEnded(cause=Cause.PHASE, phase=phase, message=error.message, hint=error.hint)

@@ -1,0 +1,1 @@
+"""Use cases: what is done with runs, in terms of ledger, providers and transports."""

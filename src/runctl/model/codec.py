@@ -1,0 +1,91 @@
+"""Records as bytes: strict typed JSON with a schema version.
+
+An unknown version is a clear error and never a guess; a field that is missing,
+misspelt or of another type is an error that names its path.
+"""
+
+from __future__ import annotations
+
+from typing import Any, TypeVar
+
+import msgspec
+
+from runctl.errors import RecordError, RecordVersionError
+
+SCHEMA = 1
+
+
+class Value(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A part of a record; it is versioned by the record that holds it."""
+
+
+class Record(Value, frozen=True, kw_only=True):
+    """What stands alone under a key of the ledger."""
+
+    schema: int = SCHEMA
+
+
+class _Header(msgspec.Struct):
+    schema: int
+
+
+R = TypeVar("R", bound=Record)
+
+_encoder = msgspec.json.Encoder(order="deterministic")
+_decoders: dict[Any, msgspec.json.Decoder[Any]] = {}
+
+
+def encode(record: Value) -> bytes:
+    """Return the one canonical encoding of a record, so that equal records are equal bytes."""
+    return _encoder.encode(record)
+
+
+def decode(data: bytes, kind: type[R], *, key: str) -> R:
+    """Read a record, or raise RecordError or RecordVersionError naming its key."""
+    _check_version(data, key)
+    try:
+        record: R = _decoder(kind).decode(data)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise RecordError(f"record {key} is malformed: {error}", key=key) from error
+    return record
+
+
+def _decoder(kind: type[R]) -> msgspec.json.Decoder[Any]:
+    if kind not in _decoders:
+        _decoders[kind] = msgspec.json.Decoder(kind)
+    return _decoders[kind]
+
+
+def _check_version(data: bytes, key: str) -> None:
+    try:
+        schema = msgspec.json.decode(data, type=_Header).schema
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise RecordError(f"record {key} is malformed: {error}", key=key) from error
+    if schema != SCHEMA:
+        raise RecordVersionError(
+            f"record {key} has schema version {schema}; this runctl reads version {SCHEMA}",
+            hint="upgrade runctl to the version that wrote it",
+            key=key,
+        )
+
+
+def escape_name(name: str) -> str:
+    """Make any file name or argument valid Unicode: a byte outside UTF-8 becomes ``\\xNN``.
+
+    ``name`` is as Python gives it (surrogateescape); ``unescape_name`` is the exact inverse.
+    """
+    doubled = name.replace("\\", "\\\\")
+    return "".join(
+        f"\\x{ord(c) - 0xDC00:02x}" if 0xDC80 <= ord(c) <= 0xDCFF else c for c in doubled
+    )
+
+
+def unescape_name(escaped: str) -> str:
+    """Return the name that ``escape_name`` was given."""
+    pieces = escaped.split("\\\\")
+    return "\\".join(_unescape_bytes(piece) for piece in pieces)
+
+
+def _unescape_bytes(piece: str) -> str:
+    head, *tails = piece.split("\\x")
+    return head + "".join(chr(0xDC00 + int(tail[:2], 16)) + tail[2:] for tail in tails)

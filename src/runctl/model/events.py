@@ -1,0 +1,199 @@
+"""What happens to an attempt, told by its agent, in order."""
+
+from __future__ import annotations
+
+import enum
+from datetime import datetime
+
+from runctl.model.codec import Record, Value
+
+
+class Phase(enum.StrEnum):
+    """The steps of an attempt, in order."""
+
+    QUEUE = "queue"
+    CODE = "code"
+    ENVIRONMENT = "environment"
+    DATA = "data"
+    RUNNING = "running"
+    UPLOADING = "uploading"
+
+
+class Cause(enum.StrEnum):
+    """Why an attempt ended."""
+
+    EXIT = "exit"  # the command ended by itself
+    PHASE = "phase"  # a phase failed
+    STOP = "stop"  # somebody asked
+    LIMIT = "limit"
+    LOST = "lost"  # whoever reaps the command is gone: its status cannot be known
+    SUPERSEDED = "superseded"
+
+
+class ExitRecord(Value, frozen=True, kw_only=True):
+    """What the process that reaped the command saw. ``signal`` is set where one ended it."""
+
+    status: int | None
+    signal: int | None
+    started_at: datetime
+    ended_at: datetime
+    seconds: float  # by a clock that never jumps
+    max_rss_bytes: int = 0
+    cpu_seconds: float = 0.0
+    is_core_dumped: bool = False
+    leftover_processes: int = 0
+    error: str | None = None  # why the command could not be started
+
+
+class AttemptStarted(Value, frozen=True, kw_only=True, tag="attempt_started"):
+    host: str
+    folder: str
+    runctl_version: str
+    platform: str
+
+
+class PhaseStarted(Value, frozen=True, kw_only=True, tag="phase_started"):
+    phase: Phase
+
+
+class PhaseFinished(Value, frozen=True, kw_only=True, tag="phase_finished"):
+    phase: Phase
+    seconds: float
+    notes: dict[str, str] = {}
+
+
+class EnvironmentReady(Value, frozen=True, kw_only=True, tag="environment_ready"):
+    """What the command runs in; ``packages`` maps a distribution to its version."""
+
+    python: str
+    source: str
+    key: str | None
+    lock_hash: str | None
+    is_cached: bool
+    packages: dict[str, str]
+
+
+class ResumeChosen(Value, frozen=True, kw_only=True, tag="resume_chosen"):
+    """The checkpoint that the command starts from, and those passed over, with the reason."""
+
+    checkpoint: str | None
+    step: int | None
+    passed_over: dict[str, str] = {}
+
+
+class CommandStarted(Value, frozen=True, kw_only=True, tag="command_started"):
+    pid: int
+    argv: tuple[str, ...]
+
+
+class CheckpointCommitted(Value, frozen=True, kw_only=True, tag="checkpoint_committed"):
+    """``lag_seconds``: from the script's last write to the commit."""
+
+    name: str
+    seq: int
+    step: int | None
+    size_bytes: int
+    sent_bytes: int
+    lag_seconds: float
+
+
+class StopBegun(Value, frozen=True, kw_only=True, tag="stop_begun"):
+    """SIGTERM was sent (or SIGKILL, where ``is_now``)."""
+
+    cause: Cause
+    reason: str
+    is_now: bool
+
+
+class Warned(Value, frozen=True, kw_only=True, tag="warned"):
+    code: str
+    message: str
+
+
+class CommandExited(Value, frozen=True, kw_only=True, tag="command_exited"):
+    exit: ExitRecord
+
+
+class OutputsStored(Value, frozen=True, kw_only=True, tag="outputs_stored"):
+    file_count: int
+    size_bytes: int
+
+
+class AttemptEnded(Value, frozen=True, kw_only=True, tag="attempt_ended"):
+    """The attempt's last event. ``message`` and ``hint`` are for the user."""
+
+    cause: Cause
+    phase: Phase | None = None
+    message: str = ""
+    hint: str | None = None
+    seconds: float = 0.0
+    log_bytes: int = 0
+
+
+Body = (
+    AttemptStarted
+    | PhaseStarted
+    | PhaseFinished
+    | EnvironmentReady
+    | ResumeChosen
+    | CommandStarted
+    | CheckpointCommitted
+    | StopBegun
+    | Warned
+    | CommandExited
+    | OutputsStored
+    | AttemptEnded
+)
+
+
+class Event(Record, frozen=True, kw_only=True):
+    """One thing that happened. The nonce tells a retried write from a stranger's."""
+
+    nonce: str
+    at: datetime
+    attempt: int
+    body: Body
+
+
+class Claim(Record, frozen=True, kw_only=True):
+    """Attempt n is his who creates this; it seals attempt n-1.
+
+    ``sealed_events`` and ``sealed_manifests`` are the keys of attempt n-1 that count;
+    what a frozen or cut-off predecessor writes later never enters the fold.
+    """
+
+    nonce: str
+    attempt: int
+    claimed_at: datetime
+    instance: str
+    reason: str
+    resume_from: str | None = None
+    sealed_events: tuple[str, ...] = ()
+    sealed_manifests: tuple[str, ...] = ()
+
+
+class RequestKind(enum.StrEnum):
+    STOP = "stop"
+
+
+class Request(Record, frozen=True, kw_only=True):
+    """What a user asks of a running run."""
+
+    request_id: str
+    requested_at: datetime
+    attempt: int
+    kind: RequestKind
+    is_now: bool = False
+    reason: str = ""
+
+
+class Heartbeat(Record, frozen=True, kw_only=True):
+    """The last word of an agent; one key, overwritten. Time judges liveness only."""
+
+    at: datetime
+    attempt: int
+    phase: Phase | None
+    log_bytes: int
+    rss_bytes: int
+    disk_free_bytes: int
+    load: float

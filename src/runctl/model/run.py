@@ -1,0 +1,237 @@
+"""The state of a run: the fold of its claims and events.
+
+``step`` is a pure function. It returns the next state and what is to be done about
+it; a bug is replayed from a list of events.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Iterable
+from datetime import datetime
+
+import msgspec
+
+from runctl.model.codec import Value
+from runctl.model.events import (
+    AttemptEnded,
+    AttemptStarted,
+    Body,
+    Cause,
+    CheckpointCommitted,
+    Claim,
+    CommandExited,
+    CommandStarted,
+    EnvironmentReady,
+    Event,
+    ExitRecord,
+    Phase,
+    PhaseFinished,
+    PhaseStarted,
+    ResumeChosen,
+    StopBegun,
+    Warned,
+)
+from runctl.model.spec import Spec
+
+
+class State(enum.StrEnum):
+    """Where a run stands. LOST is a judgement of the one who looks, unless it is recorded."""
+
+    PENDING = "pending"
+    PREPARING = "preparing"
+    RUNNING = "running"
+    STOPPING = "stopping"
+    UPLOADING = "uploading"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    STOPPED = "stopped"
+    LIMIT = "limit"
+    LOST = "lost"
+
+
+TERMINAL = frozenset({State.SUCCEEDED, State.FAILED, State.STOPPED, State.LIMIT, State.LOST})
+ACTIVE = frozenset(State) - TERMINAL
+RETRIED = frozenset({Cause.EXIT, Cause.LOST})
+
+
+class PhaseTime(Value, frozen=True, kw_only=True):
+    phase: Phase
+    seconds: float
+    notes: dict[str, str] = {}
+
+
+class Attempt(Value, frozen=True, kw_only=True):
+    """One try, on one instance."""
+
+    number: int
+    instance: str
+    claimed_at: datetime
+    reason: str
+    state: State = State.PENDING
+    folder: str | None = None
+    host: str | None = None
+    phase: Phase | None = None
+    phases: tuple[PhaseTime, ...] = ()
+    pid: int | None = None
+    environment: EnvironmentReady | None = None
+    resumed: ResumeChosen | None = None
+    checkpoint_count: int = 0
+    last_checkpoint: CheckpointCommitted | None = None
+    warnings: tuple[Warned, ...] = ()
+    stop: StopBegun | None = None
+    exit: ExitRecord | None = None
+    end: AttemptEnded | None = None
+    updated_at: datetime | None = None
+
+
+class Run(Value, frozen=True, kw_only=True):
+    """A run as its ledger tells it."""
+
+    spec: Spec
+    attempts: tuple[Attempt, ...] = ()
+
+    @property
+    def run_id(self) -> str:
+        return self.spec.run_id
+
+    @property
+    def last(self) -> Attempt | None:
+        return self.attempts[-1] if self.attempts else None
+
+    @property
+    def state(self) -> State:
+        return self.last.state if self.last else State.PENDING
+
+    @property
+    def is_over(self) -> bool:
+        return self.state in TERMINAL
+
+    @property
+    def has_retries_left(self) -> bool:
+        return len(self.attempts) <= self.spec.limits.retries
+
+    @property
+    def ended_at(self) -> datetime | None:
+        return self.last.updated_at if self.last and self.is_over else None
+
+
+class Relaunch(Value, frozen=True, kw_only=True):
+    """Claim the next attempt and start it."""
+
+    attempt: int
+    reason: str
+
+
+Action = Relaunch
+
+
+def begin(spec: Spec) -> Run:
+    return Run(spec=spec)
+
+
+def claim(run: Run, record: Claim) -> Run:
+    """Add the attempt that this claim opens."""
+    attempt = Attempt(
+        number=record.attempt,
+        instance=record.instance,
+        claimed_at=record.claimed_at,
+        reason=record.reason,
+        updated_at=record.claimed_at,
+    )
+    return msgspec.structs.replace(run, attempts=(*run.attempts, attempt))
+
+
+def step(run: Run, event: Event) -> tuple[Run, tuple[Action, ...]]:
+    """Apply one event of the last attempt; an event of a sealed one changes nothing."""
+    if run.last is None or event.attempt != run.last.number or run.last.end is not None:
+        return run, ()
+    changed = msgspec.structs.replace(_apply(run.last, event.body), updated_at=event.at)
+    run = msgspec.structs.replace(run, attempts=(*run.attempts[:-1], changed))
+    return run, next_actions(run)
+
+
+def fold(run: Run, events: Iterable[Event]) -> Run:
+    for event in events:
+        run, _ = step(run, event)
+    return run
+
+
+def mark_lost(run: Run, message: str, at: datetime) -> Run:
+    """Judge the last attempt lost: its instance and its reaper are known to be gone."""
+    end = AttemptEnded(cause=Cause.LOST, message=message)
+    event = Event(nonce="", at=at, attempt=len(run.attempts), body=end)
+    return step(run, event)[0]
+
+
+def next_actions(run: Run) -> tuple[Action, ...]:
+    """Return what is to be done about a run in this state."""
+    last = run.last
+    if last is None or last.end is None or last.state is State.SUCCEEDED:
+        return ()
+    if last.end.cause not in RETRIED or not run.has_retries_left:
+        return ()
+    return (Relaunch(attempt=last.number + 1, reason=f"attempt {last.number}: {last.state.value}"),)
+
+
+def _apply(attempt: Attempt, body: Body) -> Attempt:
+    changes = _changes(attempt, body)
+    return msgspec.structs.replace(attempt, **changes)
+
+
+def _changes(attempt: Attempt, body: Body) -> dict[str, object]:
+    match body:
+        case AttemptStarted():
+            return {"state": State.PREPARING, "host": body.host, "folder": body.folder}
+        case PhaseStarted():
+            return {"phase": body.phase, "state": _state_in(attempt, body.phase)}
+        case PhaseFinished():
+            return {"phases": (*attempt.phases, _timed(body))}
+        case EnvironmentReady():
+            return {"environment": body}
+        case ResumeChosen():
+            return {"resumed": body}
+        case CommandStarted():
+            return {"pid": body.pid}
+        case CheckpointCommitted():
+            count = attempt.checkpoint_count + 1
+            return {"checkpoint_count": count, "last_checkpoint": body}
+        case Warned():
+            return {"warnings": (*attempt.warnings, body)}
+        case StopBegun():
+            return {"stop": body, "state": State.STOPPING}
+        case CommandExited():
+            return {"exit": body.exit}
+        case AttemptEnded():
+            return {"end": body, "state": _final_state(attempt, body)}
+        case _:
+            return {}
+
+
+def _timed(body: PhaseFinished) -> PhaseTime:
+    return PhaseTime(phase=body.phase, seconds=body.seconds, notes=body.notes)
+
+
+def _state_in(attempt: Attempt, phase: Phase) -> State:
+    if phase is Phase.UPLOADING:
+        return State.UPLOADING
+    if attempt.state is State.STOPPING:
+        return State.STOPPING
+    return State.RUNNING if phase is Phase.RUNNING else State.PREPARING
+
+
+_ENDED_AS = {
+    Cause.STOP: State.STOPPED,
+    Cause.LIMIT: State.LIMIT,
+    Cause.PHASE: State.FAILED,
+    Cause.LOST: State.LOST,
+    Cause.SUPERSEDED: State.LOST,
+}
+
+
+def _final_state(attempt: Attempt, end: AttemptEnded) -> State:
+    """Success is an exit record of status 0, and nothing else is."""
+    if end.cause is not Cause.EXIT:
+        return _ENDED_AS[end.cause]
+    has_succeeded = attempt.exit is not None and attempt.exit.status == 0
+    return State.SUCCEEDED if has_succeeded else State.FAILED

@@ -1,0 +1,80 @@
+"""What the user asked of a run; written once, never changed."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from runctl.model.codec import Record, Value
+from runctl.model.hyperparams import Hyperparameter
+
+
+class Command(Value, frozen=True, kw_only=True):
+    """The training command.
+
+    ``script`` and ``cwd`` are relative to the root of the code; all text is escaped
+    with ``codec.escape_name``, so that arguments arrive byte for byte.
+    """
+
+    script: str
+    cwd: str = "."
+    arguments: tuple[str, ...] = ()
+    hyperparams: dict[str, Hyperparameter] = {}
+    env: dict[str, str] = {}
+    secrets: tuple[str, ...] = ()
+
+
+class Code(Value, frozen=True, kw_only=True):
+    """Which code: the tree record's digest and size in the store, and where git stood."""
+
+    snapshot: str
+    tree_bytes: int
+    file_count: int
+    total_bytes: int
+    git_commit: str | None = None
+    is_dirty: bool | None = None
+
+
+class EnvironmentWish(Value, frozen=True, kw_only=True):
+    """How dependencies are to be installed."""
+
+    install: bool = True
+    installer: str = "auto"
+    python: str | None = None
+    requirements: str | None = None
+    system_site_packages: bool = False
+    no_deps: bool = False
+
+
+class CheckpointWish(Value, frozen=True, kw_only=True):
+    """Which folder holds the checkpoints (None: RUNCTL_CHECKPOINT_DIR), and how it is watched."""
+
+    folder: str | None = None
+    keep_last: int | None = None
+    interval: timedelta = timedelta(seconds=1)
+    settle: timedelta = timedelta(seconds=2)
+
+
+class Limits(Value, frozen=True, kw_only=True):
+    """What ends the run; sums over all attempts."""
+
+    max_time: timedelta | None = None
+    grace: timedelta = timedelta(seconds=30)
+    retries: int = 0
+
+
+class Spec(Record, frozen=True, kw_only=True):
+    """The whole request."""
+
+    run_id: str
+    name: str
+    project: str
+    owner: str
+    created_at: datetime
+    target: str
+    command: Command
+    code: Code
+    environment: EnvironmentWish = EnvironmentWish()
+    checkpoint: CheckpointWish = CheckpointWish()
+    limits: Limits = Limits()
+    gpus: tuple[int, ...] = ()
+    runctl_version: str

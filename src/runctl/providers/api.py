@@ -1,0 +1,51 @@
+"""The seam to whoever rents machines: six verbs; what only some can do is a protocol of its own.
+
+The contract is tested by ``runctl.testing.providers`` on each implementation.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Protocol
+
+from runctl.model.instance import Instance, Offer
+from runctl.transports.api import Transport
+
+
+class Provider(Protocol):
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def is_exclusive(self) -> bool:
+        """Whether an instance runs one run at a time, whatever GPUs it claims."""
+        ...
+
+    def offers(self) -> Sequence[Offer]:
+        """Return what can be had now, cheapest first; a price of None is unknown, never 0."""
+        ...
+
+    def create(self, offer: Offer, token: str) -> Instance:
+        """Rent it. The same token never rents a second one."""
+        ...
+
+    def describe(self, instance_id: str) -> Instance:
+        """Return the instance as it is now, or raise NotFoundError."""
+        ...
+
+    def find(self) -> Sequence[Instance]:
+        """Return the instances that bear our owner tag."""
+        ...
+
+    def terminate(self, instance_id: str) -> None:
+        """End the instance; one that is not ours is refused."""
+        ...
+
+    def connect(self, instance_id: str) -> Transport:
+        """Return a way to reach the instance."""
+        ...
+
+    def instance_root(self, instance_id: str, environ: dict[str, str]) -> Path:
+        """Return the folder on the instance where attempts live."""
+        ...

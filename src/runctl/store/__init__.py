@@ -1,0 +1,1 @@
+"""Bytes with integrity: objects, blobs, the ledger, snapshots and checkpoints."""

@@ -1,0 +1,166 @@
+"""A run's records in the object store: the one place where the truth about it lives.
+
+Writes are idempotent: after a conflict or a lost answer, what is there is read back and
+compared, nonce and all. Attempt n is claimed by creating its claim, which seals n-1.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime
+from typing import TypeVar
+
+from runctl.errors import ObjectExists, ObjectMissing, RunNotFound
+from runctl.model.codec import Record, decode, encode
+from runctl.model.events import Claim, Event, Heartbeat, Request
+from runctl.model.ids import is_run_id
+from runctl.model.paths import RUNS, RunPaths
+from runctl.model.run import Run, begin, claim, fold, mark_lost
+from runctl.model.spec import Spec
+from runctl.store.objects import Objects
+
+R = TypeVar("R", bound=Record)
+
+
+class Ledger:
+    """The records of all runs under one root."""
+
+    def __init__(self, objects: Objects) -> None:
+        self.objects = objects
+
+    def run_ids(self) -> list[str]:
+        """Return all run ids, newest first."""
+        return [name for name in self.objects.list_folders(RUNS) if is_run_id(name)]
+
+    def create_run(self, spec: Spec) -> None:
+        self.create(RunPaths(spec.run_id).spec, spec)
+
+    def spec(self, run_id: str) -> Spec:
+        try:
+            return self.read(RunPaths(run_id).spec, Spec)
+        except ObjectMissing as error:
+            raise RunNotFound(
+                f"run {run_id} is not in the ledger {self.objects.url}",
+                hint="runctl runs",
+                run=run_id,
+            ) from error
+
+    def claims(self, run_id: str) -> list[Claim]:
+        """Return the claims in order of their attempt."""
+        keys = [info.key for info in self.objects.list(RunPaths(run_id).claims)]
+        return [self.read(key, Claim) for key in keys]
+
+    def claim(self, run_id: str, record: Claim) -> None:
+        """Open an attempt, or raise ObjectExists if somebody else has."""
+        self.create(RunPaths(run_id).claim(record.attempt), record)
+
+    def is_claimed(self, run_id: str, attempt: int) -> bool:
+        return self.objects.head(RunPaths(run_id).claim(attempt)) is not None
+
+    def append_event(
+        self, run_id: str, writer: str, seq: int, event: Event, *, durable: bool
+    ) -> None:
+        key = RunPaths(run_id).event(event.attempt, writer, seq)
+        self.create(key, event, durable=durable)
+
+    def event_keys(self, run_id: str, attempt: int, *, after: str = "") -> list[str]:
+        prefix = RunPaths(run_id).events(attempt)
+        return [info.key for info in self.objects.list(prefix, after=after)]
+
+    def event(self, key: str) -> Event:
+        return self.read(key, Event)
+
+    def manifest_keys(self, run_id: str, attempt: int | None = None) -> list[str]:
+        """Return the keys of committed checkpoints, oldest first; unsealed ones included."""
+        prefix = RunPaths(run_id).checkpoints + (f"{attempt:04d}/" if attempt is not None else "")
+        return [info.key for info in self.objects.list(prefix)]
+
+    def load(self, run_id: str) -> Run:
+        """Fold the run from its records."""
+        run = begin(self.spec(run_id))
+        claims = self.claims(run_id)
+        for index, record in enumerate(claims):
+            run = claim(run, record)
+            seal = claims[index + 1] if index + 1 < len(claims) else None
+            run = self._fold_attempt(run, record.attempt, seal)
+        return run
+
+    def _fold_attempt(self, run: Run, attempt: int, seal: Claim | None) -> Run:
+        if seal is None:
+            return fold(run, map(self.event, self.event_keys(run.run_id, attempt)))
+        run = fold(run, map(self.event, seal.sealed_events))
+        # A sealed attempt that never told its end was lost.
+        return mark_lost(run, seal.reason, seal.claimed_at)
+
+    def put_request(self, run_id: str, request: Request) -> None:
+        self.create(RunPaths(run_id).request(request.request_id), request)
+
+    def requests(self, run_id: str) -> Iterator[Request]:
+        for info in self.objects.list(RunPaths(run_id).requests):
+            yield self.read(info.key, Request)
+
+    def beat(self, run_id: str, heartbeat: Heartbeat) -> None:
+        key = RunPaths(run_id).heartbeat(heartbeat.attempt)
+        self.objects.put(key, encode(heartbeat), durable=False)
+
+    def heartbeat(self, run_id: str, attempt: int) -> Heartbeat | None:
+        key = RunPaths(run_id).heartbeat(attempt)
+        try:
+            return self.read(key, Heartbeat)
+        except ObjectMissing:
+            return None
+
+    def delete_run(self, run_id: str) -> None:
+        """Delete all records of the run, its spec last: a second call finishes the first."""
+        paths = RunPaths(run_id)
+        for key in [info.key for info in self.objects.list(paths.root)]:
+            if key != paths.spec:
+                self.objects.delete(key)
+        self.objects.delete(paths.spec)
+
+    def read(self, key: str, kind: type[R]) -> R:
+        return decode(self.objects.get(key), kind, key=key)
+
+    def create(self, key: str, record: Record, *, durable: bool = True) -> None:
+        """Write a record once. Finding the very same one there is success."""
+        data = encode(record)
+        try:
+            self.objects.put(key, data, create=True, durable=durable)
+        except ObjectExists:
+            if self.objects.get(key) != data:
+                raise
+
+
+def next_claim(
+    ledger: Ledger,
+    run: Run,
+    *,
+    nonce: str,
+    now: datetime,
+    instance: str,
+    reason: str,
+    resume_from: str | None = None,
+) -> Claim:
+    """Return the claim of the next attempt, sealing what the last one has written until now."""
+    last = len(run.attempts)
+    return Claim(
+        nonce=nonce,
+        attempt=last + 1,
+        claimed_at=now,
+        instance=instance,
+        reason=reason,
+        resume_from=resume_from,
+        sealed_events=tuple(ledger.event_keys(run.run_id, last)) if last else (),
+        sealed_manifests=tuple(ledger.manifest_keys(run.run_id, last)) if last else (),
+    )
+
+
+def counted_manifests(ledger: Ledger, run_id: str) -> list[str]:
+    """Return the manifest keys that count, oldest first: sealed ones, and the last attempt's."""
+    claims = ledger.claims(run_id)
+    sealed = [key for record in claims for key in record.sealed_manifests]
+    imported = ledger.manifest_keys(run_id, 0)
+    newest = ledger.manifest_keys(run_id, len(claims)) if claims else []
+    present = {*imported, *newest}
+    alive = [key for key in sealed if ledger.objects.head(key) is not None]
+    return [*sorted({*present, *alive})]

@@ -1,0 +1,44 @@
+"""What a run leaves behind: the files of RUNCTL_OUTPUT_DIR, verified like checkpoints."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from runctl.errors import ObjectMissing
+from runctl.model.checkpoint import CheckpointFile
+from runctl.model.codec import Record
+from runctl.model.paths import RunPaths
+from runctl.store.blobs import Blobs
+from runctl.store.files import fetch_file, file_name, files_under, store_file
+from runctl.store.ledger import Ledger
+
+
+class Outputs(Record, frozen=True, kw_only=True):
+    """The outputs of one attempt; written last, when all parts are in the store."""
+
+    files: tuple[CheckpointFile, ...]
+
+    @property
+    def size_bytes(self) -> int:
+        return sum(file.size_bytes for file in self.files)
+
+
+def store_outputs(ledger: Ledger, blobs: Blobs, run_id: str, attempt: int, folder: Path) -> Outputs:
+    """Store all files under ``folder``; a second call with the same files changes nothing."""
+    names = sorted(files_under(folder)) if folder.is_dir() else []
+    files = tuple(store_file(blobs, folder / name, name).file for name in names)
+    outputs = Outputs(files=files)
+    ledger.create(RunPaths(run_id).outputs(attempt), outputs)
+    return outputs
+
+
+def read_outputs(ledger: Ledger, run_id: str, attempt: int) -> Outputs | None:
+    try:
+        return ledger.read(RunPaths(run_id).outputs(attempt), Outputs)
+    except ObjectMissing:
+        return None
+
+
+def fetch_outputs(blobs: Blobs, outputs: Outputs, folder: Path) -> None:
+    for file in outputs.files:
+        fetch_file(blobs, file, folder / file_name(file))
