@@ -278,3 +278,10 @@ def test_names_of_classes_may_be_any_text(tmp_path: Path) -> None:
     assert describe(path).notes == (
         "pickle imports __main__.Mod\u00e8le, which loading it would run",
     )
+
+
+def test_bytes_lost_from_the_middle_of_a_zip_are_missed(tmp_path: Path) -> None:
+    samples.write_npz(tmp_path / "a.npz")
+    data = (tmp_path / "a.npz").read_bytes()
+    path = write(tmp_path / "a.npz", data[:500] + data[508:])
+    assert "not where the end of the file says" in check(path, deep=False).reason
