@@ -122,15 +122,21 @@ class CheckpointWatch:
 
     def _look(self) -> None:
         self._refresh()
-        for unit in self._ready():
-            if self._is_ending.is_set():
-                return
-            self._commit(unit, self._is_ending.is_set)
+        ready = [unit for unit in self._behind() if unit.looks > 1]
+        self._commit_all(ready, self._is_ending.is_set)
 
     def _sweep(self) -> None:
         self._refresh()
-        for unit in self._behind():
-            self._commit(unit, lambda: False)
+        self._commit_all(self._behind(), lambda: False)
+
+    def _commit_all(self, units: Sequence[Unit], is_cancelled: Callable[[], bool]) -> None:
+        """Commit the newest first, but number them in the order in which they were written."""
+        self._next_seq += len(units)
+        last_seq = self._next_seq - 1
+        for index, unit in enumerate(units):
+            if is_cancelled():
+                return
+            self._commit(unit, last_seq - index, is_cancelled)
 
     def _refresh(self) -> None:
         found = dict(self._scan())
@@ -167,10 +173,7 @@ class CheckpointWatch:
             self._warn("checkpoint-backlog", f"{count} older checkpoints were passed over")
         return units[:BACKLOG]
 
-    def _ready(self) -> list[Unit]:
-        return [unit for unit in self._behind() if unit.looks > 1]
-
-    def _commit(self, unit: Unit, is_cancelled: Callable[[], bool]) -> None:
+    def _commit(self, unit: Unit, seq: int, is_cancelled: Callable[[], bool]) -> None:
         """Commit a unit if it is whole; leave it for a later look if it is not."""
         if self._is_known(unit):
             self._done[unit.path] = unit.signature
@@ -182,13 +185,12 @@ class CheckpointWatch:
                 unit.path,
                 name=unit.path.name,
                 attempt=self._attempt,
-                seq=self._next_seq,
+                seq=seq,
                 summary=_summarise(unit.path),
                 is_cancelled=is_cancelled,
             )
         except (CheckpointChanged, IntegrityError, FileNotFoundError):
             return  # written or removed while it was read
-        self._next_seq += 1
         self._done[unit.path] = unit.signature
         self._tell(committed.manifest, committed.sent_bytes)
         self._prune()

@@ -37,7 +37,7 @@ def build_command(
     script = os.path.relpath(code / unescape_name(wish.script), cwd)
     arguments = [*to_arguments(wish.hyperparams), *map(unescape_name, wish.arguments)]
     own = _own_variables(spec, folder, attempt, resume_from)
-    env = {**environ, **_variables(prepared), **wish.env, **secrets, **own}
+    env = {**environ, **prepared.environ, **wish.env, **secrets, **own}
     if resume_from is None:
         env.pop("RUNCTL_RESUME_FROM", None)
     return TrainingCommand(
@@ -77,15 +77,6 @@ def watched_folders(spec: Spec, folder: AttemptFolder) -> list[Path]:
     """Return where checkpoints may appear; ``checkpoints/`` is where most scripts put them."""
     usual = folder.code / unescape_name(spec.command.cwd) / "checkpoints"
     return list(dict.fromkeys([checkpoint_folder(spec, folder), usual]))
-
-
-def _variables(prepared: Prepared) -> dict[str, str]:
-    paths = os.pathsep.join(map(str, prepared.import_paths))
-    inherited = os.environ.get("PYTHONPATH")
-    if not paths:
-        return dict(prepared.environ)
-    joined = os.pathsep.join(filter(None, (paths, inherited)))
-    return {**prepared.environ, "PYTHONPATH": joined}
 
 
 def _launcher(path: Path, script: str, python: Path) -> list[str]:

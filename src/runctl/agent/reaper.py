@@ -410,7 +410,7 @@ def _become(argv, cwd, env, output, keep, error_write, is_agent) -> None:  # typ
             os.set_inheritable(descriptor, True)
         os.chdir(cwd)
         os.execvpe(argv[0], argv, env)
-    except BaseException as error:
+    except BaseException as error:  # noqa: BLE001 - whatever it is, the parent must hear it
         os.write(error_write, str(error).encode(errors="replace"))
     finally:
         os._exit(127)

@@ -53,9 +53,9 @@ class Shipper:
         shipped_at = 0.0
         while True:
             is_last = self._is_ending.is_set()
-            if is_last or time.monotonic() - shipped_at >= SHIP_EVERY_S:
-                if self._ship_available():
-                    shipped_at = time.monotonic()
+            is_due = is_last or time.monotonic() - shipped_at >= SHIP_EVERY_S
+            if is_due and self._ship_available():
+                shipped_at = time.monotonic()
             if is_last:
                 return
             self._is_ending.wait(POLL_S)

@@ -7,8 +7,9 @@ it; a bug is replayed from a list of events.
 from __future__ import annotations
 
 import enum
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import datetime
+from typing import Any
 
 import msgspec
 
@@ -180,32 +181,8 @@ def _apply(attempt: Attempt, body: Body) -> Attempt:
 
 
 def _changes(attempt: Attempt, body: Body) -> dict[str, object]:
-    match body:
-        case AttemptStarted():
-            return {"state": State.PREPARING, "host": body.host, "folder": body.folder}
-        case PhaseStarted():
-            return {"phase": body.phase, "state": _state_in(attempt, body.phase)}
-        case PhaseFinished():
-            return {"phases": (*attempt.phases, _timed(body))}
-        case EnvironmentReady():
-            return {"environment": body}
-        case ResumeChosen():
-            return {"resumed": body}
-        case CommandStarted():
-            return {"pid": body.pid}
-        case CheckpointCommitted():
-            count = attempt.checkpoint_count + 1
-            return {"checkpoint_count": count, "last_checkpoint": body}
-        case Warned():
-            return {"warnings": (*attempt.warnings, body)}
-        case StopBegun():
-            return {"stop": body, "state": State.STOPPING}
-        case CommandExited():
-            return {"exit": body.exit}
-        case AttemptEnded():
-            return {"end": body, "state": _final_state(attempt, body)}
-        case _:
-            return {}
+    change = _CHANGES.get(type(body))
+    return change(attempt, body) if change else {}
 
 
 def _timed(body: PhaseFinished) -> PhaseTime:
@@ -235,3 +212,21 @@ def _final_state(attempt: Attempt, end: AttemptEnded) -> State:
         return _ENDED_AS[end.cause]
     has_succeeded = attempt.exit is not None and attempt.exit.status == 0
     return State.SUCCEEDED if has_succeeded else State.FAILED
+
+
+_CHANGES: dict[type, Callable[[Attempt, Any], dict[str, object]]] = {
+    AttemptStarted: lambda _, b: {"state": State.PREPARING, "host": b.host, "folder": b.folder},
+    PhaseStarted: lambda a, b: {"phase": b.phase, "state": _state_in(a, b.phase)},
+    PhaseFinished: lambda a, b: {"phases": (*a.phases, _timed(b))},
+    EnvironmentReady: lambda _, b: {"environment": b},
+    ResumeChosen: lambda _, b: {"resumed": b},
+    CommandStarted: lambda _, b: {"pid": b.pid},
+    CheckpointCommitted: lambda a, b: {
+        "checkpoint_count": a.checkpoint_count + 1,
+        "last_checkpoint": b,
+    },
+    Warned: lambda a, b: {"warnings": (*a.warnings, b)},
+    StopBegun: lambda _, b: {"stop": b, "state": State.STOPPING},
+    CommandExited: lambda _, b: {"exit": b.exit},
+    AttemptEnded: lambda a, b: {"end": b, "state": _final_state(a, b)},
+}
