@@ -94,3 +94,10 @@ def test_metrics_that_are_not_numbers_do_not_compete(tmp_path: Path) -> None:
     assert metric_of(found, "absent") is None
     assert (metric_of(found, "val_loss"), metric_of(found, "step")) == (2.0, 4.0)
     assert metric_of(Description(format="x", size_bytes=0, loss=math.inf), "loss") is None
+
+
+@pytest.mark.parametrize("magic", [b"\x04\x22\x4d\x18", b"ZF0x12"])
+def test_foreign_compression_is_not_called_torn(magic: bytes, tmp_path: Path) -> None:
+    (tmp_path / "a.joblib").write_bytes(magic + bytes(100))
+    assert check(tmp_path / "a.joblib", deep=True).wholeness is Wholeness.UNKNOWN
+    assert "compressed" in describe(tmp_path / "a.joblib").notes[0]

@@ -14,6 +14,7 @@ CHUNK_BYTES = 1 << 20
 LZMA_MEMORY_BYTES = 96 << 20
 EXPANSION_FLOOR_BYTES = 4 << 30
 EXPANSION_RATIO = 20
+FOREIGN_MAGICS = (b"\x04\x22\x4d\x18", b"ZF0x")
 
 
 class Source(Protocol):
@@ -218,9 +219,15 @@ def _broken(error: Exception) -> IntegrityError:
 
 
 def open_source(handle: BinaryIO) -> Source:
-    """The content of a file that may be compressed, from its first byte."""
+    """The content of a file that may be compressed, from its first byte.
+
+    FormatNotJudged where it is compressed in a way that the standard library cannot undo.
+    """
     size_bytes = handle.seek(0, 2)
     handle.seek(0)
-    if decoder_for(handle.read(16)) is None:
+    head = handle.read(16)
+    if head.startswith(FOREIGN_MAGICS):
+        raise FormatNotJudged("is compressed with lz4, or by a very old joblib: not read through")
+    if decoder_for(head) is None:
         return FileSource(handle, 0, size_bytes)
     return StreamSource(expand(handle, size_bytes))
