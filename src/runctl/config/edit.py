@@ -69,7 +69,7 @@ def _edit(path: Path, key: Key, entry: str | None, value: Any) -> str:
     parts = [*_top(path), key.section, key.field, *([entry] if entry else [])]
     for depth, part in enumerate(parts[:-1], start=1):
         if part not in table:
-            table[part] = tomlkit.table(is_super_table=depth < len(_top(path)))
+            table[part] = tomlkit.table(is_super_table=depth < len(parts) - 1)
         table = table[part]
         if not isinstance(table, dict):
             raise ConfigError(f"{path}: {'.'.join(parts[:depth])} must be a table")

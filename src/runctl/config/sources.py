@@ -18,7 +18,7 @@ from msgspec import Struct
 
 from runctl.config.origin import Origin, OriginKind, find_line
 from runctl.config.places import PYPROJECT_FILE
-from runctl.config.schema import KEYS, SECTIONS, find_near
+from runctl.config.schema import KEYS, SECTIONS, find_key, find_near
 from runctl.config.values import BadValue, convert, read_text, to_toml
 from runctl.errors import ConfigError
 
@@ -56,7 +56,7 @@ def read_flags(flags: Mapping[str, object]) -> Layer:
     layer = Layer("flag", locate=lambda _key, _entry: Origin("flag"))
     for name, raw in flags.items():
         if raw is not None:
-            _set(layer, name, raw, f"{name}, from the command line", "runctl train --help")
+            _set(layer, find_key(name)[0].name, raw, f"{name}, as a flag", "runctl train --help")
     return layer
 
 

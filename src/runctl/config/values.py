@@ -224,4 +224,6 @@ def to_text(key: Key, value: object) -> str:
 
 def _list_to_text(items: tuple[str, ...]) -> str:
     is_plain = all(item and item == item.strip() and not set(item) & set(",[") for item in items)
-    return ",".join(items) if is_plain else msgspec.json.encode(items).decode()
+    # A JSON list is a TOML list, but for the one control character that JSON takes as it is.
+    as_list = msgspec.json.encode(items).decode().replace("\x7f", "\\u007f")
+    return ",".join(items) if is_plain else as_list

@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from pathspec import GitIgnoreSpec
 
+from runctl.errors import RefusedError
 from runctl.project.git import has_git
 from runctl.project.root import is_worktree
 
@@ -47,8 +48,19 @@ class IgnoreFiles:
 
     def read(self, source: str, base: str) -> IgnoreFiles:
         """Add the rules of the file ``source`` for all below ``base``."""
-        text = (self._root / source).read_bytes().removeprefix(codecs.BOM_UTF8)
-        lines = text.decode(errors="surrogateescape").replace("\r\n", "\n").split("\n")
+        try:
+            text = (self._root / source).read_bytes()
+        except OSError as error:
+            raise RefusedError(
+                f"the rules in {self._root / source} cannot be read: {error.strerror}",
+                hint=f"chmod u+r {self._root / source}",
+            ) from error
+        lines = (
+            text.removeprefix(codecs.BOM_UTF8)
+            .decode(errors="surrogateescape")
+            .replace("\r\n", "\n")
+            .split("\n")
+        )
         layer = _Layer(base, source, lines, GitIgnoreSpec.from_lines(lines))
         return IgnoreFiles(self._root, self._name, (*self._layers, layer))
 
