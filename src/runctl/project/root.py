@@ -39,7 +39,7 @@ def find_root(script: Path, override: Path | None = None) -> ProjectRoot:
     Raises UsageError when the script lies outside ``override``, NotFoundError when that is no
     folder, RefusedError when only the home folder or ``/`` is left to choose.
     """
-    script = Path(os.path.abspath(script))  # noqa: PTH100 - the path as the user sees it, links kept
+    script = Path(os.path.abspath(script))
     if override is not None:
         return _take_override(script, override)
     folder, reason = _search(script.parent)
@@ -49,7 +49,7 @@ def find_root(script: Path, override: Path | None = None) -> ProjectRoot:
 def _take_override(script: Path, override: Path) -> ProjectRoot:
     if not override.is_dir():
         raise NotFoundError(f"the project root {override} is not a folder")
-    folder = Path(os.path.abspath(override))  # noqa: PTH100
+    folder = Path(os.path.abspath(override))
     for inner, outer in ((script, folder), (script.resolve(), folder.resolve())):
         if inner.is_relative_to(outer):
             relative = inner.relative_to(outer).as_posix()

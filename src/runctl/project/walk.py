@@ -138,7 +138,7 @@ class _Walk:
             return
         try:
             found = child.stat(follow_symlinks=False)
-            target = os.readlink(child.path) if is_link else None  # noqa: PTH115 - to the byte
+            target = os.readlink(child.path) if is_link else None
         except FileNotFoundError:
             return
         if target is not None:
