@@ -84,3 +84,9 @@ def check_relative(path: str) -> str:
     if not path or path.startswith("/") or "\0" in path or any(p in ("", ".", "..") for p in parts):
         raise UnsafePath(f"{path!r} leads out of its folder", path=path)
     return path
+
+
+def check_prefix(prefix: str) -> str:
+    """Return the folder that a prefix of keys lies in, "" for the root, or raise UnsafePath."""
+    folder, slash, _ = prefix.rpartition("/")
+    return check_relative(folder) if slash else ""

@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from runctl.errors import ObjectExists, ObjectMissing
-from runctl.model.paths import check_relative
+from runctl.model.paths import check_prefix, check_relative
 from runctl.store.objects import Bytes, ObjectInfo
 
 _TEMPORARY = ".tmp-"
@@ -57,19 +57,21 @@ class FolderObjects:
 
     def delete(self, key: str) -> None:
         path = self._path(key)
+        if os.path.isdir(path):
+            return  # a folder is no object
         with suppress(FileNotFoundError, NotADirectoryError):
             os.unlink(path)
         self._remove_empty(os.path.dirname(path))
 
     def list(self, prefix: str, *, after: str = "") -> Iterator[ObjectInfo]:
-        folder, _, _ = prefix.rpartition("/")
+        folder = check_prefix(prefix)
         for info in self._walk(f"{folder}/" if folder else ""):
             if info.key.startswith(prefix) and info.key > after:
                 yield info
 
     def list_folders(self, prefix: str) -> Sequence[str]:
         with suppress(FileNotFoundError, NotADirectoryError):
-            with os.scandir(self._path(prefix.rstrip("/"))) as entries:
+            with os.scandir(os.path.join(self._root, check_prefix(prefix))) as entries:
                 return sorted(entry.name for entry in entries if entry.is_dir())
         return []
 
