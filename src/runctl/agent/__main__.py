@@ -16,8 +16,8 @@ from runctl.agent.link import ReaperLink
 from runctl.agent.plan import read_plan
 from runctl.agent.relaunch import Relauncher
 from runctl.agent.supervisor import Supervisor
-from runctl.store.folder import FolderObjects
 from runctl.store.ledger import Ledger
+from runctl.store.place import open_objects
 
 _WAITS_FOR_ITS_PHASES = 75
 
@@ -28,7 +28,7 @@ def supervise(folder: AttemptFolder, read_descriptor: int, write_descriptor: int
     if lock is None:
         return _WAITS_FOR_ITS_PHASES  # an agent is at work: the reaper tries again later
     plan = read_plan(folder)
-    ledger = Ledger(FolderObjects(Path(plan.store)))
+    ledger = Ledger(open_objects(plan.store))
     link = ReaperLink(read_descriptor, write_descriptor)
     Supervisor(folder, plan, ledger.spec(plan.run_id), ledger, link).run()
     Relauncher(plan, folder, ledger).run()

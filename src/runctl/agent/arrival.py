@@ -26,18 +26,21 @@ def agent_command(python: str) -> list[str]:
 
 def make_order(
     plan: Plan,
-    secrets: Mapping[str, str],
+    secrets: Mapping[str, str] | None,
     *,
     gpus: Sequence[int],
     is_queued: bool,
     python: str = sys.executable,
 ) -> bytes:
-    """Return what ``reaper.py start`` reads. Secrets travel here, and nowhere else."""
+    """Return what ``reaper.py start`` reads. Secrets travel here, and nowhere else.
+
+    ``secrets`` of None keeps those that an earlier start has brought.
+    """
     root = Path(plan.instance_root)
     order = {
         "folder": str(AttemptFolder.of(root, plan.run_id, plan.attempt).path),
         "plan": msgspec.to_builtins(plan),
-        "secrets": dict(secrets),
+        "secrets": None if secrets is None else dict(secrets),
         "agent": agent_command(python),
         "locks": [str(path) for path in lock_paths(root, gpus, plan.is_exclusive)],
         "holder": f"run {plan.run_id}",

@@ -106,6 +106,8 @@ class Reaper:
         self.command_pid = 0
         self.started: dict = {}  # type: ignore[type-arg]
         self.exit: dict | None = read_json(self.path(EXIT))  # type: ignore[type-arg]
+        # Started under a reaper that is gone: how it ended can no longer be known.
+        self.is_bereaved = self.exit is None and os.path.exists(self.path(STARTED))
         self.is_done = False
         self.is_told_to_end = self.has_passed_it_on = False
         self.is_stopping = False
@@ -204,6 +206,8 @@ class Reaper:
             self.tell_agent("locked")
         if self.exit is not None:
             self.tell_agent("exited")
+        if self.is_bereaved:
+            self.tell_agent("lost")
         if self.is_told_to_end:
             self.tell_agent("terminate")
 
@@ -251,7 +255,7 @@ class Reaper:
 
     def start_command(self) -> None:
         """Start the command once; a second word to start is no mistake."""
-        if self.command_pid or self.exit is not None:
+        if self.command_pid or self.exit is not None or self.is_bereaved:
             return
         command = read_json(self.path(COMMAND)) or {}
         output = os.open(self.path(OUTPUT), os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
@@ -439,9 +443,11 @@ def start(order: dict) -> dict:  # type: ignore[type-arg]
     os.makedirs(folder, mode=0o700, exist_ok=True)
     if is_locked(f"{folder}/{LOCK}"):
         return {"answer": "started"}
-    write_json(f"{folder}/{SECRETS}", order["secrets"])
+    if order["secrets"] is not None:
+        write_json(f"{folder}/{SECRETS}", order["secrets"])
     write_json(f"{folder}/{PLAN}", order["plan"])
-    write_json(f"{folder}/{BIRTH}", {"monotonic": time.monotonic()})
+    if not os.path.exists(f"{folder}/{BIRTH}"):
+        write_json(f"{folder}/{BIRTH}", {"monotonic": time.monotonic()})
     answer_read, answer_write = os.pipe()
     if os.fork() == 0:
         os.close(answer_read)
@@ -501,10 +507,15 @@ def end(folder: str) -> dict:  # type: ignore[type-arg]
     started = read_json(f"{folder}/{STARTED}")
     if is_locked(f"{folder}/{LOCK}") or not started:
         return {"is_killed": False}
+    return {"is_killed": kill_command(started)}
+
+
+def kill_command(started: dict) -> bool:  # type: ignore[type-arg]
+    """Kill the group of a command, if it is the very process that was started."""
     if started["ticks"] is None or start_ticks(started["pid"]) != started["ticks"]:
-        return {"is_killed": False}
+        return False
     _kill(os.killpg, started["pid"], signal.SIGKILL)
-    return {"is_killed": True}
+    return True
 
 
 def main(argv: list[str]) -> int:

@@ -161,7 +161,7 @@ class Supervisor:
         while not self._has_exited():
             self._link.wait(TICK_S)
             self._tell_started()
-            if self._link.is_gone and not self._folder.exit.exists():
+            if self._is_bereaved():
                 return self._end_bereaved()
             if self._link.has_said("terminate"):
                 self._orders.give(Order(Cause.STOP, "the machine or its user ended the reaper"))
@@ -171,6 +171,10 @@ class Supervisor:
 
     def _has_exited(self) -> bool:
         return self._link.has_said("exited") or (self._link.is_gone and self._folder.exit.exists())
+
+    def _is_bereaved(self) -> bool:
+        is_gone = self._link.is_gone or self._link.has_said("lost")
+        return is_gone and not self._folder.exit.exists()
 
     def _tell_started(self) -> None:
         started = reaper.read_json(str(self._folder.started))
@@ -194,7 +198,7 @@ class Supervisor:
         deadline = time.monotonic() + self._spec.limits.grace.total_seconds()
         while _is_alive(started) and time.monotonic() < deadline:
             time.sleep(TICK_S)  # it was sent SIGTERM by the kernel, when its parent died
-        reaper.end(str(self._folder.path))
+        reaper.kill_command(started)
         return AttemptEnded(
             cause=Cause.LOST,
             message="the reaper was killed, so that the command's exit status cannot be known",

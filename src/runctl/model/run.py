@@ -113,6 +113,12 @@ class Run(Value, frozen=True, kw_only=True):
         return len(self.attempts) <= self.spec.limits.retries
 
     @property
+    def last_checkpoint(self) -> CheckpointCommitted | None:
+        """The last one committed, in whichever attempt."""
+        found = (attempt.last_checkpoint for attempt in reversed(self.attempts))
+        return next(filter(None, found), None)
+
+    @property
     def ended_at(self) -> datetime | None:
         return self.last.updated_at if self.last and self.is_over else None
 

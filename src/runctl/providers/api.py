@@ -5,7 +5,7 @@ The contract is tested by ``runctl.testing.providers`` on each implementation.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Protocol
 
@@ -46,6 +46,6 @@ class Provider(Protocol):
         """Return a way to reach the instance."""
         ...
 
-    def instance_root(self, instance_id: str, environ: dict[str, str]) -> Path:
+    def instance_root(self, instance_id: str, environ: Mapping[str, str]) -> Path:
         """Return the folder on the instance where attempts live."""
         ...

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from pathlib import Path
 
@@ -59,7 +59,7 @@ class LocalProvider:
         self.describe(instance_id)
         return LocalTransport()
 
-    def instance_root(self, instance_id: str, environ: dict[str, str]) -> Path:
+    def instance_root(self, instance_id: str, environ: Mapping[str, str]) -> Path:
         self.describe(instance_id)
         state = environ.get("XDG_STATE_HOME") or os.path.join(Path.home(), ".local", "state")
         return Path(state) / "runctl" / "instance"

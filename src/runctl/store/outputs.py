@@ -39,6 +39,9 @@ def read_outputs(ledger: Ledger, run_id: str, attempt: int) -> Outputs | None:
         return None
 
 
-def fetch_outputs(blobs: Blobs, outputs: Outputs, folder: Path) -> None:
-    for file in outputs.files:
-        fetch_file(blobs, file, folder / file_name(file))
+def fetch_outputs(blobs: Blobs, outputs: Outputs, folder: Path) -> list[Path]:
+    """Write the outputs into a folder, each part verified; return their paths."""
+    paths = [folder / file_name(file) for file in outputs.files]
+    for file, path in zip(outputs.files, paths, strict=True):
+        fetch_file(blobs, file, path)
+    return paths

@@ -1,0 +1,317 @@
+"""The composition root, and the library: all that the command line does, a program can do.
+
+client = runctl.Client()
+run = client.train(LaunchRequest(script="train.py"))
+run = client.wait(run.run_id)
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime, timedelta
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from runctl.errors import ConfigError, RefusedError, RunctlError
+from runctl.model.run import Run, State
+from runctl.model.views import (
+    CheckpointDetail,
+    CheckpointView,
+    CleanupItem,
+    Difference,
+    LaunchPlan,
+    LaunchRequest,
+    LogData,
+    Removed,
+    RunSummary,
+    Update,
+)
+
+# Imported where they are used: a command pays only for what it does.
+if TYPE_CHECKING:
+    from runctl.config import Config, ConfigFile, Setting
+    from runctl.engine.session import Session
+
+
+class Client:
+    """One user's view of runs. Methods raise the errors of ``runctl.errors``, and no others.
+
+    ``settings`` are configuration keys such as ``{"run.retries": 3}``: the strongest source.
+    A run is named by id, unique prefix, name, or ``@last``.
+    """
+
+    def __init__(
+        self,
+        settings: Mapping[str, object] | None = None,
+        *,
+        environ: Mapping[str, str] | None = None,
+        cwd: Path | None = None,
+    ) -> None:
+        self._flags = dict(settings or {})
+        self._environ = dict(os.environ if environ is None else environ)
+        self._cwd = cwd or Path.cwd()
+
+    # -- launching
+
+    def plan(self, request: LaunchRequest) -> LaunchPlan:
+        """Say what ``train`` would do; nothing is written."""
+        from runctl.engine import launch  # noqa: PLC0415
+
+        root = launch.locate(request, self._cwd)
+        session = self._session_for(root.path)
+        prepared = launch.prepare(request, root, session.config.values, self._cwd)
+        return launch.describe(prepared, session)
+
+    def train(self, request: LaunchRequest) -> Run:
+        """Launch a run, or adopt the active one of the same name; return once it has started."""
+        from runctl.engine import launch  # noqa: PLC0415
+
+        root = launch.locate(request, self._cwd)
+        session = self._session_for(root.path)
+        prepared = launch.prepare(request, root, session.config.values, self._cwd)
+        return launch.launch(prepared, session)
+
+    # -- looking
+
+    def runs(
+        self,
+        *,
+        states: Sequence[State] = (),
+        name: str | None = None,
+        newer_than: timedelta | None = None,
+        limit: int | None = None,
+    ) -> list[RunSummary]:
+        """Return runs, newest first; ``name`` is a part of the name, or a glob."""
+        from runctl.engine.listing import list_runs  # noqa: PLC0415
+
+        return list_runs(
+            self._session, states=states, name=name, newer_than=newer_than, limit=limit
+        )
+
+    def find(self, reference: str) -> str:
+        """Return the id of the run that is meant, or raise RunNotFound or AmbiguousRun."""
+        from runctl.engine.references import find_run  # noqa: PLC0415
+
+        return find_run(self._session, reference)
+
+    def status(self, reference: str) -> Run:
+        """Return the run as it stands; one whose processes are gone is judged lost."""
+        from runctl.engine.outcome import judge  # noqa: PLC0415
+
+        return judge(self._session, self.find(reference))
+
+    def failure_of(self, run: Run) -> RunctlError | None:
+        """Return the error that a finished run amounts to; None for success."""
+        from runctl.engine.outcome import failure_of  # noqa: PLC0415
+
+        return failure_of(run)
+
+    def follow(self, reference: str, *, is_owner: bool = False) -> Iterator[Update]:
+        """Yield events and log as they come, from the start, until the run is over.
+
+        ``is_owner``: who launched it also revives an attempt whose processes were killed.
+        """
+        from runctl.engine.follow import Follower  # noqa: PLC0415
+
+        return Follower(self._session, self.find(reference), is_owner=is_owner).updates()
+
+    def logs(
+        self, reference: str, *, attempt: int | None = None, since: datetime | None = None
+    ) -> Iterator[LogData]:
+        """Yield what is there of the log of one attempt, the last unless said."""
+        from runctl.engine.follow import read_log  # noqa: PLC0415
+
+        run = self._session.ledger.load(self.find(reference))
+        return read_log(self._session, run, attempt or max(1, len(run.attempts)), since)
+
+    def wait(self, reference: str, timeout: timedelta | None = None) -> Run:
+        """Return the run once it is over; TryAgain where only the waiting has ended."""
+        from runctl.engine.follow import wait  # noqa: PLC0415
+
+        return wait(self._session, self.find(reference), timeout)
+
+    def diff(self, left: str, right: str) -> list[Difference]:
+        """Return in what two runs differ."""
+        from runctl.engine.compare import compare  # noqa: PLC0415
+
+        ledger = self._session.ledger
+        runs = [ledger.load(self.find(reference)) for reference in (left, right)]
+        return compare(self._session, *runs)
+
+    # -- changing
+
+    def stop(
+        self, reference: str, *, is_now: bool = False, timeout: timedelta | None = None
+    ) -> Run:
+        """Stop a run: SIGTERM, grace, SIGKILL; ``is_now``: SIGKILL at once."""
+        from runctl.engine.control import stop  # noqa: PLC0415
+
+        return stop(self._session, self.find(reference), is_now=is_now, timeout=timeout)
+
+    def resume(self, reference: str, *, checkpoint: str | None = None) -> Run:
+        """Start the next attempt of a run that did not succeed, from a committed checkpoint."""
+        from runctl.engine.control import resume  # noqa: PLC0415
+
+        return resume(self._session, self.find(reference), checkpoint=checkpoint)
+
+    def remove(self, reference: str) -> Removed:
+        """Delete a run that is over, with all it has stored."""
+        from runctl.engine.control import remove  # noqa: PLC0415
+
+        return remove(self._session, self.find(reference))
+
+    def exec(self, reference: str, argv: Sequence[str]) -> int:
+        """Run a command beside the training, in its folder and environment; return its status."""
+        from runctl.engine.execution import execute  # noqa: PLC0415
+
+        return execute(self._session, self.find(reference), argv)
+
+    def outputs(self, reference: str, folder: Path) -> list[Path]:
+        """Bring the outputs of a run into a folder, verified; return their paths."""
+        from runctl.engine.execution import fetch_outputs  # noqa: PLC0415
+
+        return fetch_outputs(self._session, self.find(reference), folder)
+
+    # -- checkpoints: ``target`` is a run, or a folder on this machine
+
+    def checkpoints(self, target: str) -> list[CheckpointView]:
+        """Return the checkpoints, oldest first; of a run, those that are committed and count."""
+        from runctl.engine.checkpoints import open_source  # noqa: PLC0415
+
+        return open_source(self._session, self._cwd, target).list()
+
+    def checkpoint(self, target: str, which: str = "latest") -> CheckpointDetail:
+        """Describe one checkpoint, without executing anything that it holds."""
+        from runctl.engine.checkpoints import open_source  # noqa: PLC0415
+
+        return open_source(self._session, self._cwd, target).describe(which)
+
+    def verify_checkpoints(
+        self, target: str, which: str | None = None, *, is_deep: bool = False
+    ) -> list[CheckpointView]:
+        """Verify one checkpoint, or all; a bad one is in the answer, with the reason."""
+        from runctl.engine.checkpoints import open_source  # noqa: PLC0415
+
+        return open_source(self._session, self._cwd, target).verify(which, is_deep=is_deep)
+
+    def download_checkpoint(self, target: str, which: str, folder: Path) -> Path:
+        """Bring a checkpoint of a run into a folder, verified before it has its final name."""
+        from runctl.engine.checkpoints import open_source  # noqa: PLC0415
+
+        return open_source(self._session, self._cwd, target).fetch(which, folder)
+
+    def clean_checkpoints(
+        self,
+        target: str,
+        *,
+        keep_last: int,
+        best: str | None = None,
+        is_maximised: bool = False,
+        is_dry_run: bool = False,
+    ) -> list[CleanupItem]:
+        """Delete all but the last N and the best by a metric; one in use is never deleted."""
+        from runctl.engine.checkpoints import clean, open_source  # noqa: PLC0415
+
+        source = open_source(self._session, self._cwd, target)
+        return clean(
+            source,
+            keep_last=keep_last,
+            best=best,
+            is_maximised=is_maximised,
+            is_dry_run=is_dry_run,
+        )
+
+    # -- settings
+
+    @cached_property
+    def config(self) -> Config:
+        """The settings in force in the current folder, each with its origin."""
+        return self._load_config(self._find_project())
+
+    def config_files(self) -> list[ConfigFile]:
+        from runctl.config import paths  # noqa: PLC0415
+
+        return paths(self._find_project(), self._user_dir)
+
+    def set_config(self, key: str, value: str, *, is_user: bool) -> Setting:
+        """Write a key into the user's file, or the project's; return it as it now stands."""
+        from runctl.config import set_value  # noqa: PLC0415
+
+        set_value(self._config_path(is_user=is_user), key, value)
+        self.__dict__.pop("config", None)
+        return self.config.setting(key)
+
+    def validate_config(self) -> dict[Path, list[ConfigError]]:
+        """Return the problems of each file that is there."""
+        from runctl.config import validate  # noqa: PLC0415
+
+        return {file.path: validate(file.path) for file in self.config_files() if file.is_present}
+
+    def init(self) -> tuple[str, list[Path]]:
+        """Make the owner id and an empty project file, where there is none; say what is there."""
+        from runctl.config import owner_id  # noqa: PLC0415
+        from runctl.engine.setup import write_project_file  # noqa: PLC0415
+
+        owner = owner_id(self._user_dir)
+        made = write_project_file(self._find_project() or self._cwd)
+        return owner, [made] if made else []
+
+    # -- composition
+
+    @cached_property
+    def _session(self) -> Session:
+        return self._make_session(self.config)
+
+    def _session_for(self, project_root: Path) -> Session:
+        return self._make_session(self._load_config(project_root))
+
+    def _make_session(self, config: Config) -> Session:
+        from runctl.config import ledger_root  # noqa: PLC0415
+        from runctl.engine.session import Session  # noqa: PLC0415
+        from runctl.store.ledger import Ledger  # noqa: PLC0415
+        from runctl.store.place import open_objects  # noqa: PLC0415
+
+        return Session(
+            config=config,
+            ledger=Ledger(open_objects(ledger_root(config, self._environ))),
+            environ=self._environ,
+            user_dir=self._user_dir,
+            cache_dir=self._cache_dir,
+        )
+
+    def _load_config(self, project_root: Path | None) -> Config:
+        from runctl.config import load  # noqa: PLC0415
+
+        return load(project_root, self._flags, self._environ, self._user_dir)
+
+    def _find_project(self) -> Path | None:
+        from runctl.project import find_root  # noqa: PLC0415
+
+        try:
+            return find_root(self._cwd / "any-script").path
+        except RefusedError:  # the home folder itself is no project
+            return None
+
+    def _config_path(self, *, is_user: bool) -> Path:
+        if is_user:
+            return self._user_dir / "config.toml"
+        root = self._find_project()
+        if root is None:
+            raise ConfigError(
+                f"{self._cwd} is in no project", hint="runctl config set --user KEY VALUE"
+            )
+        return root / ".runctl.toml"
+
+    @property
+    def _user_dir(self) -> Path:
+        from runctl.config import user_dir  # noqa: PLC0415
+
+        return user_dir(self._environ)
+
+    @property
+    def _cache_dir(self) -> Path:
+        given = self._environ.get("XDG_CACHE_HOME", "")
+        home = Path(self._environ.get("HOME") or Path.home())
+        return (Path(given) if given.startswith("/") else home / ".cache") / "runctl"

@@ -1,0 +1,95 @@
+"""In what two runs differ: spec, code, hyperparameters, environment, result."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from itertools import starmap
+
+from runctl.engine.session import Session
+from runctl.model.quantities import format_duration
+from runctl.model.run import Run
+from runctl.model.views import Difference
+from runctl.store.blobs import Blobs
+from runctl.store.snapshot import TreeFile, TreeFolder, read_tree
+
+Facts = Mapping[tuple[str, str], str]
+
+
+def compare(session: Session, left: Run, right: Run) -> list[Difference]:
+    """Return the differences, by topic and key."""
+    ours, theirs = _facts(session, left), _facts(session, right)
+    keys = sorted({*ours, *theirs})
+    return [
+        Difference(
+            topic=topic, key=key, left=ours.get((topic, key)), right=theirs.get((topic, key))
+        )
+        for topic, key in keys
+        if ours.get((topic, key)) != theirs.get((topic, key))
+    ]
+
+
+def _facts(session: Session, run: Run) -> Facts:
+    facts: dict[tuple[str, str], str] = {}
+    for topic, found in _topics(session, run):
+        facts |= {(topic, key): value for key, value in found.items() if value is not None}
+    return facts
+
+
+def _topics(session: Session, run: Run) -> Iterator[tuple[str, dict[str, str | None]]]:
+    spec, last = run.spec, run.last
+    command = spec.command
+    yield (
+        "command",
+        {
+            "script": command.script,
+            "arguments": " ".join(command.arguments),
+            "cwd": command.cwd,
+            "secrets": ",".join(command.secrets),
+        },
+    )
+    yield "hyperparameters", {key: param.text for key, param in command.hyperparams.items()}
+    yield "env", dict(command.env)
+    yield "code", {"git commit": spec.code.git_commit, "git dirty": _text(spec.code.is_dirty)}
+    yield "files", _files(session, run)
+    yield (
+        "limits",
+        {
+            "retries": str(spec.limits.retries),
+            "max time": format_duration(spec.limits.max_time) if spec.limits.max_time else None,
+        },
+    )
+    if last is not None and last.environment is not None:
+        yield "environment", {"python": last.environment.python, "source": last.environment.source}
+        yield "packages", dict(last.environment.packages)
+    yield "result", _result(run)
+
+
+def _files(session: Session, run: Run) -> dict[str, str | None]:
+    blobs = Blobs(session.ledger.objects, session.clock)
+    tree = read_tree(blobs, run.spec.code.snapshot, run.spec.code.tree_bytes)
+    return dict(starmap(_file, ((entry.path, entry) for entry in tree.entries)))
+
+
+def _file(path: str, entry: object) -> tuple[str, str]:
+    if isinstance(entry, TreeFile):
+        return path, f"{entry.sha256[:12]} mode {entry.mode:o}"
+    if isinstance(entry, TreeFolder):
+        return path, "an empty folder"
+    return path, f"link to {getattr(entry, 'target', '')}"
+
+
+def _result(run: Run) -> dict[str, str | None]:
+    last = run.last
+    checkpoint = next(
+        (a.last_checkpoint for a in reversed(run.attempts) if a.last_checkpoint), None
+    )
+    return {
+        "state": run.state.value,
+        "attempts": str(len(run.attempts)),
+        "exit": last.end.message if last and last.end else None,
+        "last step": _text(checkpoint.step) if checkpoint else None,
+    }
+
+
+def _text(value: object) -> str | None:
+    return None if value is None else str(value).lower()

@@ -1,0 +1,135 @@
+"""Stop, resume, remove: what changes a run after it was launched."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from datetime import timedelta
+
+from runctl.engine.follow import revive, wait
+from runctl.engine.instances import collect_secrets, folder_of, start_attempt
+from runctl.engine.outcome import judge
+from runctl.engine.session import Session
+from runctl.errors import ObjectExists, RunActive, RunFinished, TryAgain
+from runctl.model.events import Request, RequestKind
+from runctl.model.ids import make_run_id
+from runctl.model.run import Run, State
+from runctl.model.views import Removed
+from runctl.store.blobs import Blobs
+from runctl.store.checkpoints import Checkpoints, find
+from runctl.store.ledger import next_claim
+from runctl.store.references import referenced_blobs
+
+REVIVAL_S = 60.0
+
+
+def stop(session: Session, run_id: str, *, is_now: bool, timeout: timedelta | None) -> Run:
+    """Ask the run to stop, and wait until it has. Raises RunFinished if it is over already."""
+    run = judge(session, run_id)
+    if run.last is None or run.is_over:
+        raise RunFinished(
+            f"run {run.spec.name} is over: it {_past(run.state)}",
+            hint=f"runctl status {run_id}",
+            run=run_id,
+        )
+    now = session.clock()
+    request = Request(
+        request_id=make_run_id(now, session.chance(4)),
+        requested_at=now,
+        attempt=run.last.number,
+        kind=RequestKind.STOP,
+        is_now=is_now,
+        reason="stopped on request",
+    )
+    session.ledger.put_request(run_id, request)
+    return wait(session, run_id, timeout)
+
+
+def resume(session: Session, run_id: str, *, checkpoint: str | None) -> Run:
+    """Claim the next attempt and start it, from the wanted or the newest good checkpoint.
+
+    An attempt whose processes were killed is revived first, so that its last checkpoints and
+    the end of its log are saved. Raises RunActive, RunFinished or CheckpointNotFound.
+    """
+    run = _end_for_sure(session, judge(session, run_id))
+    _check_can_resume(run)
+    secrets = collect_secrets(run.spec.command.secrets, session.environ)
+    checkpoints = Checkpoints(session.ledger, run_id, session.clock)
+    wanted = find(checkpoints, checkpoint) if checkpoint is not None else None
+    instance = run.last.instance if run.last else "local"
+    claim = next_claim(
+        session.ledger,
+        run,
+        nonce=session.nonce(),
+        now=session.clock(),
+        instance=instance,
+        reason="resumed on request",
+        resume_from=wanted,
+    )
+    try:
+        session.ledger.claim(run_id, claim)
+    except ObjectExists as error:
+        raise RunActive(
+            f"somebody else has just resumed run {run.spec.name}", hint=f"runctl status {run_id}"
+        ) from error
+    start_attempt(session, run.spec, instance, claim.attempt, secrets=secrets)
+    return session.ledger.load(run_id)
+
+
+def _end_for_sure(session: Session, run: Run) -> Run:
+    """Return the run with an end in the ledger: a lost attempt is revived to write it."""
+    recorded = session.ledger.load(run.run_id)
+    if not run.is_over or recorded.is_over:
+        return run
+    revive(session, recorded)
+    deadline = time.monotonic() + REVIVAL_S
+    while time.monotonic() < deadline:
+        recorded = session.ledger.load(run.run_id)
+        is_going_on = recorded.state in (State.RUNNING, State.PREPARING)
+        if recorded.is_over or (is_going_on and recorded.last != run.last):
+            return recorded
+        time.sleep(0.1)
+    raise TryAgain(
+        f"the lost attempt of run {run.spec.name} could not be brought to its end yet",
+        hint=f"runctl resume {run.run_id}",
+    )
+
+
+def _check_can_resume(run: Run) -> None:
+    if not run.is_over:
+        raise RunActive(
+            f"run {run.spec.name} is {run.state.value}; it needs no resuming",
+            hint=f"runctl logs {run.run_id} -f",
+            run=run.run_id,
+        )
+    if run.state is State.SUCCEEDED:
+        raise RunFinished(
+            f"run {run.spec.name} has succeeded; there is nothing to resume",
+            hint="runctl train … starts a new run",
+            run=run.run_id,
+        )
+
+
+def remove(session: Session, run_id: str) -> Removed:
+    """Delete a run that is over: its records, its folders, and bytes that nobody needs."""
+    run = judge(session, run_id)
+    if not run.is_over and run.last is not None:
+        raise RunActive(
+            f"run {run.spec.name} is {run.state.value}", hint=f"runctl stop {run_id}", run=run_id
+        )
+    for attempt in run.attempts:
+        folder = folder_of(session, run.spec, attempt.instance, attempt.number)
+        shutil.rmtree(folder.path.parent, ignore_errors=True)
+    session.ledger.delete_run(run_id)
+    return Removed(run_ids=(run_id,), freed_bytes=sweep(session))
+
+
+def sweep(session: Session) -> int:
+    """Delete blobs that no record has named for a day; return the bytes freed."""
+    referenced = referenced_blobs(session.ledger)
+    return Blobs(session.ledger.objects, session.clock).sweep(referenced)
+
+
+def _past(state: State) -> str:
+    words = {State.LIMIT: "reached a limit", State.STOPPED: "was stopped", State.LOST: "was lost"}
+    return words.get(state, state.value)

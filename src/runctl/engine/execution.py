@@ -1,0 +1,41 @@
+"""A command beside the training; and what the training has left behind."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from runctl.agent.arrival import agent_command
+from runctl.engine.instances import folder_of
+from runctl.engine.session import Session, connect
+from runctl.errors import ConflictError, NotFoundError, TryAgain
+from runctl.store.blobs import Blobs
+from runctl.store.outputs import fetch_outputs as fetch
+from runctl.store.outputs import read_outputs
+
+
+def execute(session: Session, run_id: str, argv: Sequence[str]) -> int:
+    """Run a command in the last attempt's folder and environment, on the caller's terminal."""
+    run = session.ledger.load(run_id)
+    if run.last is None:
+        raise ConflictError(f"run {run.spec.name} has no attempt yet", hint="type the same again")
+    folder = folder_of(session, run.spec, run.last.instance, run.last.number)
+    if not folder.command.exists():
+        raise TryAgain(
+            f"run {run.spec.name} has not reached its command: it is {run.state.value}",
+            hint=f"runctl status {run_id}",
+        )
+    command = [*agent_command(sys.executable), "exec", str(folder.path), "--", *argv]
+    return connect(run.spec, run.last.instance).attach(command)
+
+
+def fetch_outputs(session: Session, run_id: str, folder: Path) -> list[Path]:
+    """Bring the outputs of the newest attempt that has any."""
+    run = session.ledger.load(run_id)
+    blobs = Blobs(session.ledger.objects, session.clock)
+    for attempt in reversed(run.attempts):
+        outputs = read_outputs(session.ledger, run_id, attempt.number)
+        if outputs is not None and outputs.files:
+            return fetch(blobs, outputs, folder)
+    raise NotFoundError(f"run {run.spec.name} has left no outputs", run=run_id)

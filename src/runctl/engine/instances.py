@@ -1,0 +1,94 @@
+"""What is asked of an instance about an attempt: start it, see who is alive, revive it."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from runctl.agent.arrival import make_order, read_answer, reaper_command
+from runctl.agent.folder import AttemptFolder
+from runctl.agent.plan import Plan
+from runctl.engine.session import Session, connect, provider_of
+from runctl.errors import TransportError, UsageError
+from runctl.model.run import Run
+from runctl.model.spec import Spec
+
+
+def root_on(session: Session, spec: Spec, instance: str) -> Path:
+    return provider_of(spec).instance_root(instance, session.environ)
+
+
+def folder_of(session: Session, spec: Spec, instance: str, attempt: int) -> AttemptFolder:
+    return AttemptFolder.of(root_on(session, spec, instance), spec.run_id, attempt)
+
+
+def start_attempt(
+    session: Session,
+    spec: Spec,
+    instance: str,
+    attempt: int,
+    *,
+    secrets: Mapping[str, str] | None,
+    is_queued: bool = False,
+) -> str:
+    """Start (or revive) an attempt; return ``started`` or ``queued``.
+
+    ``secrets`` of None keeps those that the instance has. Safe to do again: an attempt that
+    is alive is left alone. Raises InstanceBusy or TransportError.
+    """
+    plan = Plan(
+        run_id=spec.run_id,
+        attempt=attempt,
+        instance=instance,
+        store=session.ledger.objects.url,
+        instance_root=str(root_on(session, spec, instance)),
+        base_python=find_base_python(session.environ),
+        is_exclusive=provider_of(spec).is_exclusive,
+    )
+    order = make_order(plan, secrets, gpus=spec.gpus, is_queued=is_queued)
+    command = reaper_command(sys.executable, "start")
+    return read_answer(_ask(connect(spec, instance), command, order))
+
+
+def collect_secrets(spec_secrets: tuple[str, ...], environ: Mapping[str, str]) -> dict[str, str]:
+    """Return the values of the named secrets, or raise UsageError naming one that is not set."""
+    missing = [name for name in spec_secrets if name not in environ]
+    if missing:
+        raise UsageError(
+            f"the secret {missing[0]} is not set in your environment",
+            hint=f"export {missing[0]}=… and type the same again",
+        )
+    return {name: environ[name] for name in spec_secrets}
+
+
+def find_base_python(environ: Mapping[str, str]) -> str:
+    """Return the Python that the user's shell would start, else our own."""
+    for folder in environ.get("PATH", os.defpath).split(os.pathsep):
+        path = Path(folder or ".", "python3")
+        if os.access(path, os.X_OK):
+            return str(path.absolute())
+    return sys.executable
+
+
+def is_alive(session: Session, run: Run) -> bool:
+    """Tell whether reaper or agent of the last attempt live; their locks are the proof."""
+    last = run.last
+    if last is None:
+        return False
+    folder = folder_of(session, run.spec, last.instance, last.number)
+    command = reaper_command(sys.executable, "probe", str(folder.path))
+    found: dict[str, Any] = json.loads(_ask(connect(run.spec, last.instance), command, b""))
+    return bool(found["is_reaper_alive"] or found["is_agent_alive"])
+
+
+def _ask(transport: Any, command: list[str], order: bytes) -> bytes:
+    done = transport.exec(command, stdin=order)
+    if done.status != 0:
+        words = done.stderr.decode(errors="replace").strip().splitlines()
+        raise TransportError(f"the instance could not do it: {words[-1] if words else done.status}")
+    answer: bytes = done.stdout
+    return answer

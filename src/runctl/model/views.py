@@ -1,0 +1,155 @@
+"""What the client answers with: typed results for the command line and for programs."""
+
+from __future__ import annotations
+
+import enum
+from datetime import datetime
+
+from runctl.model.codec import Value
+from runctl.model.events import Event
+from runctl.model.run import Run, State
+
+
+class LaunchRequest(Value, frozen=True, kw_only=True):
+    """What ``train`` is asked for, beside the settings. ``script`` is as the user typed it."""
+
+    script: str
+    arguments: tuple[str, ...] = ()
+    name: str | None = None
+    gpus: tuple[int, ...] = ()
+    is_queued: bool = False
+    project_root: str | None = None
+    resume_from: str | None = None  # a checkpoint file or folder on this machine
+
+
+class LaunchPlan(Value, frozen=True, kw_only=True):
+    """What a launch would do: shown by ``--dry-run``, carried out by ``launch``."""
+
+    target: str
+    name: str
+    project_root: str
+    root_reason: str
+    script: str
+    cwd: str
+    command: tuple[str, ...]
+    file_count: int
+    total_bytes: int
+    files: tuple[str, ...]
+    largest: tuple[tuple[str, int], ...]
+    environment: str
+    git_commit: str | None
+    is_dirty: bool | None
+    ledger: str
+    settings: dict[str, str]
+    notes: tuple[str, ...]
+
+
+class RunSummary(Value, frozen=True, kw_only=True):
+    """A run in a list."""
+
+    run_id: str
+    name: str
+    project: str
+    state: State
+    created_at: datetime
+    ended_at: datetime | None
+    attempts: int
+    target: str
+    script: str
+    checkpoint_count: int
+    last_step: int | None
+    exit_status: int | None
+
+
+class LogData(Value, frozen=True, kw_only=True):
+    """Bytes of the log, as they came."""
+
+    attempt: int
+    start: int
+    data: bytes
+
+
+class EventSeen(Value, frozen=True, kw_only=True):
+    """An event of the run, and the run after it."""
+
+    event: Event
+    run: Run
+
+
+class RunOver(Value, frozen=True, kw_only=True):
+    """The last update: how it ended."""
+
+    run: Run
+
+
+Update = LogData | EventSeen | RunOver
+
+
+class Verdict(enum.StrEnum):
+    """What is known of a checkpoint. UNKNOWN: its format cannot tell."""
+
+    GOOD = "good"
+    BAD = "bad"
+    UNKNOWN = "unknown"
+
+
+class CheckpointView(Value, frozen=True, kw_only=True):
+    """A checkpoint of a run (``label`` is attempt/seq) or of a folder (``label`` is its name)."""
+
+    label: str
+    name: str
+    format: str
+    size_bytes: int
+    written_at: datetime
+    committed_at: datetime | None
+    step: int | None
+    epoch: float | None
+    loss: float | None
+    metrics: dict[str, float]
+    verdict: Verdict
+    reason: str = ""
+
+
+class TensorView(Value, frozen=True, kw_only=True):
+    name: str
+    dtype: str
+    shape: tuple[int, ...]
+    size_bytes: int | None
+
+
+class CheckpointDetail(Value, frozen=True, kw_only=True):
+    """All that a checkpoint says of itself; nothing in it was executed to learn this."""
+
+    view: CheckpointView
+    files: dict[str, int]
+    tensor_count: int
+    parameter_count: int
+    dtypes: dict[str, int]
+    tensors: tuple[TensorView, ...]
+    notes: tuple[str, ...]
+
+
+class CleanupItem(Value, frozen=True, kw_only=True):
+    """One checkpoint and whether it stays, with the reason."""
+
+    label: str
+    name: str
+    size_bytes: int
+    is_kept: bool
+    reason: str
+
+
+class Removed(Value, frozen=True, kw_only=True):
+    """What was deleted: runs by id, and the bytes that this freed."""
+
+    run_ids: tuple[str, ...]
+    freed_bytes: int
+
+
+class Difference(Value, frozen=True, kw_only=True):
+    """One thing in which two runs differ; None where one has no such thing."""
+
+    topic: str
+    key: str
+    left: str | None
+    right: str | None

@@ -1,0 +1,19 @@
+"""From where a ledger is to how its objects are reached."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from runctl.errors import ConfigError
+from runctl.store.folder import FolderObjects
+from runctl.store.objects import Objects
+
+
+def open_objects(place: str) -> Objects:
+    """Open the store at an absolute folder; other kinds of place are refused by name."""
+    if "://" in place:
+        raise ConfigError(
+            f"a ledger at {place} is not supported by this version; a folder is",
+            hint="runctl config set store.root /path/to/folder",
+        )
+    return FolderObjects(Path(place))

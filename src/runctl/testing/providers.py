@@ -1,0 +1,114 @@
+"""The contract that every provider keeps; subclass it with a maker.
+
+::
+
+    class TestLocal(ProviderContract):
+        def make_provider(self): return LocalProvider()
+        def foreign_instance(self, provider): return "local"
+
+A provider that really rents also inherits from RentingContract.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from runctl.errors import NotFoundError, RefusedError
+from runctl.model.instance import InstanceState
+from runctl.providers.api import Provider
+
+ABSENT = "absent-0123456789"
+
+
+class ProviderContract(ABC):
+    """What holds for every provider."""
+
+    @abstractmethod
+    def make_provider(self) -> Provider:
+        """Return the provider, as its user would have it."""
+
+    @abstractmethod
+    def foreign_instance(self, provider: Provider) -> str:
+        """Return the id of an instance that is up, and that runctl did not create."""
+
+    @pytest.fixture
+    def provider(self) -> Provider:
+        return self.make_provider()
+
+    def test_there_is_something_to_rent(self, provider: Provider) -> None:
+        for offer in provider.offers():
+            assert offer.provider == provider.name
+            assert offer.type
+            assert offer.place
+            assert offer.cpus >= 1
+            assert offer.memory_bytes >= 1 << 20
+        assert provider.offers()
+
+    def test_the_cheapest_comes_first_and_the_unknown_last(self, provider: Provider) -> None:
+        prices = [offer.usd_per_hour for offer in provider.offers()]
+        known = [price for price in prices if price is not None]
+        assert prices == [*sorted(known), *[None] * (len(prices) - len(known))]
+        assert all(isinstance(price, Decimal) and price >= 0 for price in known)
+
+    def test_an_instance_is_described_as_itself(self, provider: Provider) -> None:
+        found = provider.describe(self.foreign_instance(provider))
+        assert found.instance_id == self.foreign_instance(provider)
+        assert (found.provider, found.state) == (provider.name, InstanceState.RUNNING)
+
+    def test_an_instance_that_is_not_there_is_not_found(
+        self, provider: Provider, tmp_path: Path
+    ) -> None:
+        with pytest.raises(NotFoundError, match=ABSENT):
+            provider.describe(ABSENT)
+        with pytest.raises(NotFoundError, match=ABSENT):
+            provider.connect(ABSENT)
+        with pytest.raises(NotFoundError, match=ABSENT):
+            provider.terminate(ABSENT)
+        with pytest.raises(NotFoundError, match=ABSENT):
+            provider.instance_root(ABSENT, {"HOME": str(tmp_path)})
+
+    def test_what_is_not_ours_is_never_ended(self, provider: Provider) -> None:
+        foreign = self.foreign_instance(provider)
+        assert not provider.describe(foreign).is_ours
+        with pytest.raises(RefusedError):
+            provider.terminate(foreign)
+        assert provider.describe(foreign).state is InstanceState.RUNNING
+
+    def test_only_ours_is_found(self, provider: Provider) -> None:
+        found = provider.find()
+        assert all(instance.is_ours for instance in found)
+        assert self.foreign_instance(provider) not in [one.instance_id for one in found]
+
+    def test_an_instance_can_be_reached(self, provider: Provider) -> None:
+        transport = provider.connect(self.foreign_instance(provider))
+        assert transport.exec(["printf", "%s", "here"]).stdout == b"here"
+
+    def test_attempts_live_in_an_absolute_place(self, provider: Provider, tmp_path: Path) -> None:
+        foreign, home = self.foreign_instance(provider), {"HOME": str(tmp_path)}
+        assert provider.instance_root(foreign, home).is_absolute()
+        assert provider.instance_root(foreign, home) == provider.instance_root(foreign, home)
+
+
+class RentingContract(ProviderContract):
+    """For providers whose instances are created and ended by runctl."""
+
+    def test_a_token_rents_one_instance_and_it_can_be_ended(self, provider: Provider) -> None:
+        offer = provider.offers()[0]
+        instance = provider.create(offer, "token-of-the-contract")
+        try:
+            again = provider.create(offer, "token-of-the-contract")
+            assert again.instance_id == instance.instance_id
+            assert instance.is_ours
+            assert instance.instance_id in [one.instance_id for one in provider.find()]
+        finally:
+            provider.terminate(instance.instance_id)
+        provider.terminate(instance.instance_id)
+        assert instance.instance_id not in [
+            one.instance_id
+            for one in provider.find()
+            if one.state is not InstanceState.TERMINATED
+        ]
