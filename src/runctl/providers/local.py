@@ -61,5 +61,7 @@ class LocalProvider:
 
     def instance_root(self, instance_id: str, environ: Mapping[str, str]) -> Path:
         self.describe(instance_id)
-        state = environ.get("XDG_STATE_HOME") or os.path.join(Path.home(), ".local", "state")
-        return Path(state) / "runctl" / "instance"
+        home, given = environ.get("HOME") or Path.home(), environ.get("XDG_STATE_HOME", "")
+        # A relative path in an XDG variable is to be ignored, says the standard.
+        state = Path(given) if given.startswith("/") else Path(home) / ".local" / "state"
+        return state / "runctl" / "instance"

@@ -108,7 +108,5 @@ class RentingContract(ProviderContract):
             provider.terminate(instance.instance_id)
         provider.terminate(instance.instance_id)
         assert instance.instance_id not in [
-            one.instance_id
-            for one in provider.find()
-            if one.state is not InstanceState.TERMINATED
+            one.instance_id for one in provider.find() if one.state is not InstanceState.TERMINATED
         ]

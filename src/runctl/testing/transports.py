@@ -77,9 +77,7 @@ class TransportContract(ABC):
         assert transport.exec(["cat"], stdin=BINARY).stdout == BINARY
         assert transport.exec(["cat"]).stdout == b""
 
-    def test_a_command_that_does_not_read_its_input_is_no_fault(
-        self, transport: Transport
-    ) -> None:
+    def test_a_command_that_does_not_read_its_input_is_no_fault(self, transport: Transport) -> None:
         assert transport.exec(["true"], stdin=BINARY).status == 0
 
     def test_much_output_comes_back_whole(self, transport: Transport) -> None:
@@ -130,9 +128,7 @@ class TransportContract(ABC):
         transport.get(f"{remote}/new/deep er/a", here / "other" / "deep" / "a")
         assert (here / "other" / "deep" / "a").read_bytes() == b"1"
 
-    def test_what_is_there_is_replaced(
-        self, transport: Transport, remote: str, here: Path
-    ) -> None:
+    def test_what_is_there_is_replaced(self, transport: Transport, remote: str, here: Path) -> None:
         for content in (b"a long first one", b"second"):
             (here / "a").write_bytes(content)
             transport.put(here / "a", f"{remote}/a")

@@ -6,6 +6,7 @@ import secrets
 import shutil
 import subprocess
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from runctl.errors import TransportError
@@ -43,5 +44,6 @@ def _copy(source: Path, target: Path) -> None:
         shutil.copy(source, temporary)
         temporary.replace(target)
     except OSError as error:
-        temporary.unlink(missing_ok=True)
+        with suppress(OSError):  # not there, or not even its folder
+            temporary.unlink()
         raise TransportError(f"{source} cannot be copied to {target}: {error.strerror}") from error
