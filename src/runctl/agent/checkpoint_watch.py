@@ -18,7 +18,7 @@ from pathlib import Path
 
 from runctl.agent.journal import RETRY_MAX_S, RETRY_S, Journal
 from runctl.agent.openfiles import is_open_for_writing
-from runctl.errors import CheckpointChanged, IntegrityError, RunctlError, UnsafePath
+from runctl.errors import CheckpointChanged, IntegrityError, ObjectMissing, RunctlError, UnsafePath
 from runctl.model.checkpoint import Manifest, Summary
 from runctl.model.codec import unescape_name
 from runctl.model.events import CheckpointCommitted, Warned
@@ -116,7 +116,11 @@ class CheckpointWatch:
             return
         for key in self._checkpoints.attempt_keys(self._attempt):
             self._next_seq = max(self._next_seq, number_in(key.rsplit("/", 1)[0]) + 1)
-            manifest = self._checkpoints.read(key)
+            try:
+                manifest = self._checkpoints.read(key)
+            except (IntegrityError, ObjectMissing) as error:
+                self._warn(f"damaged:{key}", error.message)  # it does not count as committed
+                continue
             self._earlier[unescape_name(manifest.name)] = manifest
         self._is_recovered = True
 

@@ -34,7 +34,7 @@ def build_command(
 ) -> TrainingCommand:
     code, wish = folder.code, spec.command
     cwd = code / unescape_name(wish.cwd)
-    script = os.path.relpath(code / unescape_name(wish.script), cwd)
+    script = _as_operand(os.path.relpath(code / unescape_name(wish.script), cwd))
     arguments = [*to_arguments(wish.hyperparams), *map(unescape_name, wish.arguments)]
     own = _own_variables(spec, folder, attempt, resume_from)
     env = {**environ, **prepared.environ, **wish.env, **secrets, **own}
@@ -77,6 +77,11 @@ def watched_folders(spec: Spec, folder: AttemptFolder) -> list[Path]:
     """Return where checkpoints may appear; ``checkpoints/`` is where most scripts put them."""
     usual = folder.code / unescape_name(spec.command.cwd) / "checkpoints"
     return list(dict.fromkeys([checkpoint_folder(spec, folder), usual]))
+
+
+def _as_operand(script: str) -> str:
+    """Keep a name that begins with a dash from being read as an option."""
+    return f"./{script}" if script.startswith("-") else script
 
 
 def _launcher(path: Path, script: str, python: Path) -> list[str]:

@@ -75,7 +75,8 @@ class Journal:
     def _write(self, entry: Entry) -> None:
         try:
             with self._path.open("ab") as file:
-                file.write(encode(entry) + b"\n")
+                # The newline first: what a crash has torn off must not swallow this one.
+                file.write(b"\n" + encode(entry))
         except OSError:
             # A full disk must not cost the event: it is still sent from memory.
             return
@@ -101,10 +102,16 @@ class Journal:
             )
         except ObjectExists:
             # The journal lost its end (power, a full disk): go on behind what was sent.
-            self._append_behind(entry, is_durable)
+            keys = self._ledger.event_keys(self._run_id, self._attempt)
+            if not self._is_among(entry, keys):
+                self._append_behind(entry, keys, is_durable)
 
-    def _append_behind(self, entry: Entry, is_durable: bool) -> None:
-        keys = self._ledger.event_keys(self._run_id, self._attempt)
+    def _is_among(self, entry: Entry, keys: list[str]) -> bool:
+        """Tell whether the event was sent behind others before, and only the answer was lost."""
+        later = [key for key in keys if number_in(key) > entry.seq]
+        return any(self._ledger.event(key).nonce == entry.event.nonce for key in later)
+
+    def _append_behind(self, entry: Entry, keys: list[str], is_durable: bool) -> None:
         seq = max(map(number_in, keys), default=0) + 1
         with self._lock:
             self._next = max(self._next, seq + 1)

@@ -28,6 +28,8 @@ OUTPUT, AGENT_LOG = "output.log", "agent.log"
 LEFTOVER_POLL_S, LEFTOVER_GRACE_S, LEFTOVER_END_S = 0.01, 2.0, 5.0
 RESPAWN_S, RESPAWN_MAX_S, STABLE_S = 0.1, 30.0, 60.0
 QUEUE_POLL_S = 0.5
+PROBE_S = 0.5
+RECORD_BYTES = 4096
 _PR_SET_PDEATHSIG, _PR_SET_CHILD_SUBREAPER = 1, 36
 _OOM_SCORE = "500"  # where memory runs out, the command goes first, not its reaper
 
@@ -35,13 +37,40 @@ _OOM_SCORE = "500"  # where memory runs out, the command goes first, not its rea
 def write_json(path: str, value: object) -> None:
     """Write a file whole or not at all, and durably."""
     temporary = f"{path}.tmp"
-    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    data = json.dumps(value).encode()
+    # Not truncated before, but after: the room that reserve has taken must not be given back.
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT, 0o600)
     try:
-        os.write(descriptor, json.dumps(value).encode())
+        _write_all(descriptor, data)
+        os.ftruncate(descriptor, len(data))
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
     os.replace(temporary, path)
+    _sync_folder(os.path.dirname(path))
+
+
+def reserve(path: str) -> None:
+    """Take the room for one record, so that a disk that fills up meanwhile cannot refuse it."""
+    descriptor = os.open(f"{path}.tmp", os.O_WRONLY | os.O_CREAT, 0o600)
+    try:
+        _write_all(descriptor, b" " * RECORD_BYTES)
+    finally:
+        os.close(descriptor)
+
+
+def _write_all(descriptor: int, data: bytes) -> None:
+    """A disk that fills up takes a part of it, and says so only at the next write."""
+    while data:
+        data = data[os.write(descriptor, data) :]
+
+
+def _sync_folder(folder: str) -> None:
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def read_json(path: str) -> dict | None:  # type: ignore[type-arg]
@@ -110,7 +139,7 @@ class Reaper:
         self.is_bereaved = self.exit is None and os.path.exists(self.path(STARTED))
         self.is_done = False
         self.is_told_to_end = self.has_passed_it_on = False
-        self.is_stopping = False
+        self.is_stopping = self.is_killing = False
         self.grace_s = LEFTOVER_GRACE_S
         self.leftovers: set[int] = set()
         self.polite_until = 0.0
@@ -259,13 +288,15 @@ class Reaper:
             return
         command = read_json(self.path(COMMAND)) or {}
         output = os.open(self.path(OUTPUT), os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+        reserve(self.path(STARTED))
+        reserve(self.path(EXIT))
         self.started = {"at": time.time(), "monotonic": time.monotonic()}
         pid, error = spawn(command["argv"], command["cwd"], command["env"], output)
         os.close(output)
         self.started |= {"pid": pid, "ticks": start_ticks(pid), "reaper_pid": os.getpid()}
         if error:
             os.waitpid(pid, 0)
-            self.record({"status": 127, "signal": None, "error": error})
+            self.finish(self.times() | {"status": 127, "signal": None, "error": error})
             return
         self.command_pid = pid
         self.grace_s = command["grace_s"]
@@ -275,7 +306,8 @@ class Reaper:
     def send_signal(self, number: int, scope: str) -> None:
         self.is_stopping = True
         if number == signal.SIGKILL:
-            self.polite_until = 0.0
+            self.is_killing = True
+            self.polite_until = min(self.polite_until, time.monotonic())
         if self.command_pid:
             _kill(os.killpg if scope == "group" else os.kill, self.command_pid, number)
 
@@ -302,20 +334,31 @@ class Reaper:
             "cpu_seconds": usage.ru_utime + usage.ru_stime,
         }
         self.command_pid = 0
+        self.unfinished = self.times() | exit_record
         # On disk first: the record must not wait for those who are slow to go.
-        self.record(exit_record, is_final=False)
+        self.write_exit(self.unfinished)
         grace_s = self.grace_s if self.is_stopping else LEFTOVER_GRACE_S
-        self.polite_until = time.monotonic() + grace_s
-        self.unfinished = exit_record
+        self.polite_until = time.monotonic() + (0.0 if self.is_killing else grace_s)
         self.end_leftovers()
 
-    def record(self, exit_record: dict, *, is_final: bool = True) -> None:  # type: ignore[type-arg]
+    def times(self) -> dict:  # type: ignore[type-arg]
         seconds = time.monotonic() - self.started["monotonic"]
-        times = {"started_at": self.started["at"], "ended_at": time.time(), "seconds": seconds}
-        write_json(self.path(EXIT), times | exit_record)
-        if is_final:
-            self.exit = exit_record
+        return {"started_at": self.started["at"], "ended_at": time.time(), "seconds": seconds}
+
+    def finish(self, exit_record: dict) -> None:  # type: ignore[type-arg]
+        """Tell the agent, once a record is on the disk; until then, try again."""
+        if self.write_exit(exit_record):
+            self.exit, self.unfinished = exit_record, None
             self.tell_agent("exited")
+        else:
+            self.unfinished = exit_record
+
+    def write_exit(self, exit_record: dict) -> bool:  # type: ignore[type-arg]
+        try:
+            write_json(self.path(EXIT), exit_record)
+        except OSError:  # a full disk; an earlier record of the same end is good enough
+            return os.path.exists(self.path(EXIT))
+        return True
 
     def end_leftovers(self) -> None:
         """End what the command left behind: all who became our children, politely first."""
@@ -325,8 +368,7 @@ class Reaper:
         if not pids or now > self.polite_until + LEFTOVER_END_S:
             if sys.platform != "linux":  # there the group is all that can be known
                 _kill(os.killpg, self.started["pid"], signal.SIGKILL)
-            unfinished, self.unfinished = self.unfinished, None
-            self.record(unfinished | {"leftover_processes": len(self.leftovers)})
+            self.finish(self.unfinished | {"leftover_processes": len(self.leftovers)})
             return
         is_polite = now < self.polite_until
         for pid in pids - self.leftovers if is_polite else pids:
@@ -465,7 +507,7 @@ def _live(order: dict, answer_write: int) -> None:  # type: ignore[type-arg]
         os.setsid()
         _detach(f"{order['folder']}/{AGENT_LOG}")
         _prctl(_PR_SET_CHILD_SUBREAPER, 1)
-        own_lock = take_lock(f"{order['folder']}/{LOCK}")
+        own_lock = _take_own_lock(f"{order['folder']}/{LOCK}")
         reaper = Reaper(order["folder"], order["agent"], order["locks"], order["holder"])
         holder = reaper.take_locks()
         answer = _answer(own_lock, holder, order["queue"])
@@ -476,6 +518,14 @@ def _live(order: dict, answer_write: int) -> None:  # type: ignore[type-arg]
         status = 0
     finally:
         os._exit(status)
+
+
+def _take_own_lock(path: str) -> int | None:
+    """Take the lock of the attempt; whoever only looks at it holds it for an instant."""
+    deadline = time.monotonic() + PROBE_S
+    while (descriptor := take_lock(path)) is None and time.monotonic() < deadline:
+        time.sleep(LEFTOVER_POLL_S)
+    return descriptor
 
 
 def _answer(own_lock: int | None, holder: str | None, is_queued: bool) -> dict:  # type: ignore[type-arg]

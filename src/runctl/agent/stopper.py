@@ -19,7 +19,7 @@ from runctl.model.events import ExitRecord, StopBegun
 
 KILL_AGAIN_S = 1.0
 
-_ADVICE = {
+_ADVICE: dict[int, str] = {
     signal.SIGKILL: "runctl did not send it; most often memory ran out",
     signal.SIGSEGV: "a fault in native code; run it with PYTHONFAULTHANDLER=1",
     signal.SIGBUS: "most often a full disk or /dev/shm behind mapped memory",
@@ -73,10 +73,16 @@ def explain_exit(record: ExitRecord) -> str:
         return f"the command could not be started: {record.error}"
     if record.signal is None:
         return f"the command exited with status {record.status}"
-    number = signal.Signals(record.signal)
     core = ", core dumped" if record.is_core_dumped else ""
-    advice = f"; {_ADVICE[number]}" if number in _ADVICE else ""
-    return f"the command was ended by {number.name}{core}{advice}"
+    advice = f"; {_ADVICE[record.signal]}" if record.signal in _ADVICE else ""
+    return f"the command was ended by {_signal_name(record.signal)}{core}{advice}"
+
+
+def _signal_name(number: int) -> str:
+    try:
+        return signal.Signals(number).name
+    except ValueError:  # most real-time signals have none
+        return f"signal {number}"
 
 
 def _time(seconds: float) -> datetime:

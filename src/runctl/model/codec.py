@@ -6,6 +6,7 @@ misspelt or of another type is an error that names its path.
 
 from __future__ import annotations
 
+import re
 from typing import Any, TypeVar
 
 import msgspec
@@ -30,6 +31,8 @@ class _Header(msgspec.Struct):
 
 
 R = TypeVar("R", bound=Record)
+
+_ESCAPED = re.compile(r"\\x([89a-f][0-9a-f])")
 
 _encoder = msgspec.json.Encoder(order="deterministic")
 _decoders: dict[Any, msgspec.json.Decoder[Any]] = {}
@@ -81,11 +84,13 @@ def escape_name(name: str) -> str:
 
 
 def unescape_name(escaped: str) -> str:
-    """Return the name that ``escape_name`` was given."""
+    """Return the name that ``escape_name`` was given, or raise RecordError: it gave no such."""
     pieces = escaped.split("\\\\")
-    return "\\".join(_unescape_bytes(piece) for piece in pieces)
+    name = "\\".join(_ESCAPED.sub(_unescape_byte, piece) for piece in pieces)
+    if escape_name(name) != escaped:
+        raise RecordError(f"{escaped!r} is not an escaped name")
+    return name
 
 
-def _unescape_bytes(piece: str) -> str:
-    head, *tails = piece.split("\\x")
-    return head + "".join(chr(0xDC00 + int(tail[:2], 16)) + tail[2:] for tail in tails)
+def _unescape_byte(found: re.Match[str]) -> str:
+    return chr(0xDC00 + int(found[1], 16))

@@ -10,12 +10,15 @@ import os
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
+
+from msgspec.structs import replace
 
 from runctl.errors import (
     CheckpointChanged,
     CheckpointNotFound,
     IntegrityError,
+    ObjectExists,
     ObjectMissing,
 )
 from runctl.model.checkpoint import CheckpointFile, Manifest, SealedManifest, Summary
@@ -61,8 +64,18 @@ class Checkpoints:
         if sign(path) != signature:
             raise CheckpointChanged(f"{name} was written while it was read")
         manifest = self._manifest(path, name, attempt, seq, tuple(files), signature, summary)
-        self._ledger.create(manifest.key, seal(manifest))
-        return Committed(manifest, sent_bytes)
+        return Committed(self._publish(manifest), sent_bytes)
+
+    def _publish(self, manifest: Manifest) -> Manifest:
+        """Write the manifest; one there that differs in its time alone is our own of before."""
+        try:
+            self._ledger.create(manifest.key, seal(manifest))
+        except ObjectExists:
+            found = self.read(manifest.key)
+            if replace(manifest, committed_at=found.committed_at) != found:
+                raise
+            return found
+        return manifest
 
     def keys(self) -> list[str]:
         """Return the keys of the manifests that count, oldest first."""
@@ -80,8 +93,7 @@ class Checkpoints:
             raise IntegrityError(f"manifest {key} does not match its own digest", key=key)
         if manifest.key != key or manifest.run_id != self._paths.run_id:
             raise IntegrityError(f"manifest {key} was written as {manifest.key}", key=key)
-        for file in manifest.files:
-            check_relative(unescape_name(file.path))
+        _check_names(manifest)
         return manifest
 
     def verify(self, manifest: Manifest, *, deep: bool) -> None:
@@ -98,7 +110,7 @@ class Checkpoints:
         target = folder / check_relative(unescape_name(manifest.name).rpartition("/")[2])
         temporary = folder / f".{target.name}.part"
         _remove(temporary)
-        folder.mkdir(parents=True, exist_ok=True)
+        (temporary if manifest.is_folder else folder).mkdir(parents=True, exist_ok=True)
         for file in manifest.files:
             place = temporary / file_name(file) if manifest.is_folder else temporary
             fetch_file(self._blobs, file, place)
@@ -133,6 +145,15 @@ class Checkpoints:
             committed_at=self._clock(),
             summary=summary,
         )
+
+
+def _check_names(manifest: Manifest) -> None:
+    """Raise IntegrityError unless the files can stand in one folder, none in another's place."""
+    names = {file_name(file) for file in manifest.files}
+    parents = {parent for name in names for parent in map(str, PurePosixPath(name).parents)}
+    is_one_each = len(names) == len(manifest.files) and not names & parents
+    if not is_one_each or (not manifest.is_folder and len(names) != 1):
+        raise IntegrityError(f"the files of manifest {manifest.key} contradict each other")
 
 
 def digest(manifest: Manifest) -> str:
@@ -187,7 +208,7 @@ def find(checkpoints: Checkpoints, wanted: str) -> str:
 def _answers(checkpoints: Checkpoints, key: str, wanted: str) -> bool:
     try:
         manifest = checkpoints.read(key)
-    except IntegrityError:
+    except (IntegrityError, ObjectMissing):
         return False
     return wanted in (unescape_name(manifest.name), f"step={manifest.summary.step}")
 

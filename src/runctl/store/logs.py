@@ -20,6 +20,7 @@ from runctl.model.paths import RunPaths
 from runctl.store.objects import Objects
 
 CHUNK_BYTES = 4 * 1024**2
+FRAME_BYTES = 64 * 1024**2  # no frame is larger
 _HEADER = struct.Struct("<II qQQ")  # magic, payload length; time (ms), raw and packed lengths
 _MAGIC = 0x184D2A50
 _PAYLOAD_BYTES = _HEADER.size - 8
@@ -49,7 +50,7 @@ class Chunk:
 
 def pack_frame(data: bytes, shipped_at: datetime) -> bytes:
     """Compress bytes of the log into one frame with its header."""
-    packed = zstandard.ZstdCompressor(level=1).compress(data)
+    packed = zstandard.ZstdCompressor(level=1, write_checksum=True).compress(data)
     time_ms = int(shipped_at.timestamp() * 1000)
     return _HEADER.pack(_MAGIC, _PAYLOAD_BYTES, time_ms, len(data), len(packed)) + packed
 
@@ -60,9 +61,10 @@ def unpack_frames(chunk: bytes, start: int, *, skip_to: int = 0, key: str = "") 
     while position < len(chunk):
         time_ms, raw_length, packed_length = _read_header(chunk, position, key)
         position += _HEADER.size
+        packed = chunk[position : position + packed_length]
+        _check_lengths(packed, raw_length, packed_length, key)
         if start + raw_length > skip_to:
-            packed = chunk[position : position + packed_length]
-            yield Frame(start, _time(time_ms), _decompress(packed, raw_length, key))
+            yield Frame(start, _time(time_ms, key), _decompress(packed, key))
         position += packed_length
         start += raw_length
 
@@ -76,18 +78,30 @@ def _read_header(chunk: bytes, position: int, key: str) -> tuple[int, int, int]:
     return time_ms, raw_length, packed_length
 
 
-def _decompress(packed: bytes, raw_length: int, key: str) -> bytes:
+def _check_lengths(packed: bytes, raw_length: int, packed_length: int, key: str) -> None:
+    """Hold our header to zstd's own: a length that is wrong must not be believed, or allocated."""
+    if len(packed) < packed_length:
+        raise RecordError(f"log chunk {key} is cut short", key=key)
     try:
-        data = zstandard.ZstdDecompressor().decompress(packed, max_output_size=raw_length)
+        found = zstandard.frame_content_size(packed)
     except zstandard.ZstdError as error:
         raise RecordError(f"log chunk {key} is damaged: {error}", key=key) from error
-    if len(data) != raw_length:
-        raise RecordError(f"log chunk {key} is damaged: {len(data)} bytes, not {raw_length}")
-    return data
+    if found != raw_length or raw_length > FRAME_BYTES:
+        raise RecordError(f"log chunk {key} is damaged: {found} bytes, not {raw_length}", key=key)
 
 
-def _time(time_ms: int) -> datetime:
-    return datetime.fromtimestamp(time_ms / 1000, UTC)
+def _decompress(packed: bytes, key: str) -> bytes:
+    try:
+        return zstandard.ZstdDecompressor().decompress(packed, allow_extra_data=False)
+    except zstandard.ZstdError as error:
+        raise RecordError(f"log chunk {key} is damaged: {error}", key=key) from error
+
+
+def _time(time_ms: int, key: str) -> datetime:
+    try:
+        return datetime.fromtimestamp(time_ms / 1000, UTC)
+    except (OverflowError, ValueError, OSError) as error:
+        raise RecordError(f"log chunk {key} is damaged: {error}", key=key) from error
 
 
 class Log:
@@ -129,6 +143,8 @@ class Log:
             for frame in unpack_frames(data, found.start, skip_to=position, key=found.key):
                 yield _cut(frame, position)
                 position = frame.start + len(frame.data)
+            if position != found.end:
+                raise RecordError(f"log chunk {found.key} ends at {position}", key=found.key)
 
     def _next(self, position: int) -> Chunk | None:
         holding = [chunk for chunk in self.chunks() if chunk.start <= position < chunk.end]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from runctl.errors import ObjectMissing
+from runctl.errors import ObjectExists, ObjectMissing
 from runctl.model.checkpoint import CheckpointFile
 from runctl.model.codec import Record
 from runctl.model.paths import RunPaths
@@ -24,11 +24,14 @@ class Outputs(Record, frozen=True, kw_only=True):
 
 
 def store_outputs(ledger: Ledger, blobs: Blobs, run_id: str, attempt: int, folder: Path) -> Outputs:
-    """Store all files under ``folder``; a second call with the same files changes nothing."""
+    """Store all files under ``folder``; what was stored first stands, and is returned."""
     names = sorted(files_under(folder)) if folder.is_dir() else []
     files = tuple(store_file(blobs, folder / name, name).file for name in names)
     outputs = Outputs(files=files)
-    ledger.create(RunPaths(run_id).outputs(attempt), outputs)
+    try:
+        ledger.create(RunPaths(run_id).outputs(attempt), outputs)
+    except ObjectExists:
+        return ledger.read(RunPaths(run_id).outputs(attempt), Outputs)
     return outputs
 
 

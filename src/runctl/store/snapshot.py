@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Iterable, Iterator, Sequence
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from runctl.errors import SnapshotMismatch, UnsafePath
 from runctl.model.checkpoint import Part
@@ -101,6 +101,7 @@ def unpack_tree(blobs: Blobs, tree: Tree, folder: Path) -> None:
 
     Raises SnapshotMismatch naming the file, or UnsafePath; nothing is written outside.
     """
+    _check_paths(tree)
     folder.mkdir(parents=True, exist_ok=True)
     stream = _PackStream(blobs, tree.packs)
     links = []
@@ -110,12 +111,25 @@ def unpack_tree(blobs: Blobs, tree: Tree, folder: Path) -> None:
             _write_file(path, entry, stream.take(entry.size_bytes))
         elif isinstance(entry, TreeFolder):
             os.makedirs(path, exist_ok=True)
-            os.chmod(path, entry.mode)
+            os.chmod(path, entry.mode & 0o777)
         else:
             links.append((path, entry))
     # Last, so that no file is ever written through a link.
     for path, link in links:
         _make_link(folder, path, link)
+    for path, link in links:
+        _check_link(folder, path, link)
+
+
+def _check_paths(tree: Tree) -> None:
+    """Raise before anything is written, unless each entry has a place of its own."""
+    paths = [check_relative(unescape_name(entry.path)) for entry in tree.entries]
+    taken = set(paths)
+    for path in paths:
+        if any(str(parent) in taken for parent in PurePosixPath(path).parents):
+            raise UnsafePath(f"{path!r} stands below what is not a folder of files", path=path)
+    if len(taken) < len(paths):
+        raise SnapshotMismatch("the tree names a path twice")
 
 
 def _write_file(path: str, entry: TreeFile, data: bytes) -> None:
@@ -125,7 +139,7 @@ def _write_file(path: str, entry: TreeFile, data: bytes) -> None:
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with open(descriptor, "wb") as file:
         file.write(data)
-        os.fchmod(descriptor, entry.mode)
+        os.fchmod(descriptor, entry.mode & 0o777)
 
 
 def _make_link(root: Path, path: str, link: TreeLink) -> None:
@@ -135,6 +149,13 @@ def _make_link(root: Path, path: str, link: TreeLink) -> None:
         raise UnsafePath(f"link {link.path} leads out to {link.target}", path=link.path)
     os.makedirs(os.path.dirname(path), exist_ok=True)
     os.symlink(target, path)
+
+
+def _check_link(root: Path, path: str, link: TreeLink) -> None:
+    """Links may lead out together where none does alone."""
+    if not Path(os.path.realpath(path)).is_relative_to(os.path.realpath(root)):
+        os.unlink(path)
+        raise UnsafePath(f"link {link.path} leads out to {link.target}", path=link.path)
 
 
 class _PackStream:

@@ -52,7 +52,7 @@ class ProviderContract(ABC):
         prices = [offer.usd_per_hour for offer in provider.offers()]
         known = [price for price in prices if price is not None]
         assert prices == [*sorted(known), *[None] * (len(prices) - len(known))]
-        assert all(isinstance(price, Decimal) and price >= 0 for price in known)
+        assert all(price >= Decimal(0) for price in known)
 
     def test_an_instance_is_described_as_itself(self, provider: Provider) -> None:
         found = provider.describe(self.foreign_instance(provider))
