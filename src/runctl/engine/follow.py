@@ -9,92 +9,85 @@ from datetime import datetime, timedelta
 from runctl.engine.instances import is_alive, start_attempt
 from runctl.engine.outcome import judge
 from runctl.engine.session import Session
+from runctl.engine.tail import Tail
 from runctl.errors import NotFoundError, TryAgain
 from runctl.model.run import Run, next_actions
 from runctl.model.views import EventSeen, LogData, RunOver, Update
 from runctl.store.logs import Log
 
 POLL_S = 0.05
-SLOW_S = 0.5
+WAIT_POLL_S = 0.2
 JUDGE_S = 2.0
 
 
 class Follower:
-    """Follows one run through all its attempts, from the first byte or from now on."""
+    """Follows one run through all its attempts, from the first byte."""
 
     def __init__(self, session: Session, run_id: str, *, is_owner: bool = False) -> None:
         self._session = session
-        self._run_id = run_id
-        self._is_owner = is_owner  # who launched it also revives it
-        self._attempt = 1
+        self._watch = _Watch(session, run_id, is_owner=is_owner)
+        self._tail = self._watch.tail
         self._position = 0
-        self._seen = ""
-        self._judged_at = time.monotonic()
-        self._quiet_since = time.monotonic()
 
     def updates(self) -> Iterator[Update]:
-        """Yield what happens, until the run is over; the log's end comes before the last."""
-        ledger = self._session.ledger
+        """Yield what happens, until the run is over; the log's end comes before its events."""
         while True:
-            run = ledger.load(self._run_id)
-            yield from self._catch_up(run)
-            if run.is_over and not self._goes_on(run):
-                yield RunOver(run=run)
+            yield from self._catch_up()
+            over = self._watch.find_end()
+            if over is not None:
+                yield from self._catch_up()
+                yield RunOver(run=over)
                 return
-            lost = self._look_after()
-            if lost is not None:
-                yield from self._catch_up(lost)
-                yield RunOver(run=lost)
-                return
-            self._pause()
+            time.sleep(POLL_S)
 
-    def _catch_up(self, run: Run) -> Iterator[Update]:
-        while self._attempt <= len(run.attempts):
-            yield from self._events(run)
+    def _catch_up(self) -> Iterator[Update]:
+        while self._tail.attempt:
+            events = self._tail.new_events()
             yield from self._log()
-            if self._attempt == len(run.attempts):
+            yield from (EventSeen(event=event, run=self._tail.run) for event in events)
+            if not self._tail.advance_attempt():
                 return
-            self._attempt, self._position, self._seen = self._attempt + 1, 0, ""
-
-    def _events(self, run: Run) -> Iterator[Update]:
-        ledger = self._session.ledger
-        for key in ledger.event_keys(self._run_id, self._attempt, after=self._seen):
-            self._seen = key
-            self._quiet_since = time.monotonic()
-            yield EventSeen(event=ledger.event(key), run=run)
+            self._position = 0
+        self._tail.advance_attempt()
 
     def _log(self) -> Iterator[Update]:
-        log = Log(self._session.ledger.objects, self._run_id, self._attempt)
+        attempt = self._tail.attempt
+        log = Log(self._session.ledger.objects, self._tail.run.run_id, attempt)
         for frame in log.read(self._position):
             self._position = frame.start + len(frame.data)
-            self._quiet_since = time.monotonic()
-            yield LogData(attempt=self._attempt, start=frame.start, data=frame.data)
+            yield LogData(attempt=attempt, start=frame.start, data=frame.data)
 
-    def _goes_on(self, run: Run) -> bool:
-        return will_retry(self._session, run)
 
-    def _look_after(self) -> Run | None:
-        """Every other second, see whether it still lives; return the run if it is lost."""
+class _Watch:
+    """Tells when a run is over: by its own word, or because its processes are gone."""
+
+    def __init__(self, session: Session, run_id: str, *, is_owner: bool) -> None:
+        self._session = session
+        self._run_id = run_id
+        self._is_owner = is_owner  # who launched it also revives it
+        self._judged_at = time.monotonic()
+        self.tail = Tail(session.ledger, run_id)
+
+    def find_end(self) -> Run | None:
+        """Return the run if it is over and no further attempt is about to be claimed."""
+        if self.tail.run.is_over:
+            will_go_on = will_retry(self._session, self.tail.run)
+            is_claimed = self._session.ledger.is_claimed(self._run_id, self.tail.attempt + 1)
+            return None if will_go_on or is_claimed else self._session.ledger.load(self._run_id)
         if time.monotonic() - self._judged_at < JUDGE_S:
             return None
-        run = judge(self._session, self._run_id)
         self._judged_at = time.monotonic()
-        if not run.is_over or run.last is None:
-            return None
-        recorded = self._session.ledger.load(self._run_id)
-        if recorded.is_over:
-            return None  # it ended by itself: the next turn shows it
+        return self._judge()
+
+    def _judge(self) -> Run | None:
+        """Return the run if its processes are gone, and it will never tell its end."""
+        judged = judge(self._session, self._run_id)
+        if not judged.is_over or self._session.ledger.load(self._run_id).is_over:
+            return None  # alive, or ended by itself: the next look shows it
         if self._is_owner:
-            revive(self._session, recorded)
+            revive(self._session, judged)
             return None
-        return run
-
-    def _pause(self) -> None:
-        is_quiet = time.monotonic() - self._quiet_since > 10 * SLOW_S
-        time.sleep(SLOW_S if is_quiet and not self._is_local() else POLL_S)
-
-    def _is_local(self) -> bool:
-        return "://" not in self._session.ledger.objects.url
+        return judged
 
 
 def revive(session: Session, run: Run) -> None:
@@ -110,20 +103,23 @@ def revive(session: Session, run: Run) -> None:
 
 def wait(session: Session, run_id: str, timeout: timedelta | None) -> Run:
     """Return the run once it is over, or raise TryAgain when the waiting has taken too long."""
+    watch = _Watch(session, run_id, is_owner=False)
     began = time.monotonic()
     while True:
-        run = session.ledger.load(run_id)
-        if not run.is_over and time.monotonic() - began > JUDGE_S:
-            run = judge(session, run_id)
-        if run.is_over and not will_retry(session, run):
-            return run
+        watch.tail.new_events()
+        while watch.tail.advance_attempt():
+            watch.tail.new_events()
+        over = watch.find_end()
+        if over is not None:
+            return over
         if timeout is not None and time.monotonic() - began >= timeout.total_seconds():
             raise TryAgain(
-                f"run {run.spec.name} is still {run.state.value}: only the waiting is over",
+                f"run {watch.tail.run.spec.name} is still {watch.tail.run.state.value}: "
+                "only the waiting is over",
                 hint=f"runctl wait {run_id}",
                 run=run_id,
             )
-        time.sleep(POLL_S * 4)
+        time.sleep(WAIT_POLL_S)
 
 
 def will_retry(session: Session, run: Run) -> bool:
