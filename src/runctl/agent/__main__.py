@@ -34,8 +34,18 @@ def supervise(folder: AttemptFolder, read_descriptor: int, write_descriptor: int
     link = ReaperLink(read_descriptor, write_descriptor)
     Supervisor(folder, plan, ledger.spec(plan.run_id), ledger, link).run()
     Relauncher(plan, folder, ledger).run()
-    folder.secrets.unlink(missing_ok=True)
+    forget_secrets(folder)
     return 0
+
+
+def forget_secrets(folder: AttemptFolder) -> None:
+    """Leave no value of a secret on the instance: neither as it came nor as it was passed on."""
+    secrets = reaper.read_json(str(folder.secrets)) or {}
+    command = reaper.read_json(str(folder.command))
+    if command is not None and secrets:
+        command["env"] = {k: v for k, v in command["env"].items() if k not in secrets}
+        reaper.write_json(str(folder.command), command)
+    folder.secrets.unlink(missing_ok=True)
 
 
 def execute(folder: AttemptFolder, argv: list[str]) -> int:

@@ -177,8 +177,10 @@ class Supervisor:
         return is_gone and not self._folder.exit.exists()
 
     def _tell_started(self) -> None:
+        if self._has_told(CommandStarted):
+            return
         started = reaper.read_json(str(self._folder.started))
-        if started and not self._has_told(CommandStarted):
+        if started:
             command = reaper.read_json(str(self._folder.command)) or {}
             argv = tuple(map(escape_name, command["argv"]))
             self._journal.append(CommandStarted(pid=started["pid"], argv=argv))

@@ -30,7 +30,7 @@ class Tail:
         return events
 
     def advance_attempt(self) -> bool:
-        """Go on to the next attempt, if it was claimed; its predecessor is then as it was sealed."""
+        """Go on to the next attempt, if it was claimed; its predecessor is then sealed."""
         if not self._ledger.is_claimed(self.run.run_id, self.attempt + 1):
             return False
         record = self._ledger.claims(self.run.run_id)[self.attempt]
