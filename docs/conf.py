@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-import tomllib
+from importlib import import_module
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
@@ -12,7 +12,7 @@ sys.path.insert(0, str(ROOT / "src"))  # autodoc imports the package from here, 
 project = "runctl"
 author = "the runctl contributors"
 copyright = author
-release = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
+release = import_module("runctl.model").VERSION
 
 extensions = ["myst_parser", "sphinx.ext.autodoc"]
 source_suffix = {".md": "markdown"}
