@@ -1,0 +1,32 @@
+"""How much of each thing is measured: in full, or just enough to see that it can be."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+MIB = 1024**2
+
+
+@dataclass(frozen=True)
+class Scale:
+    rounds: int = 15
+    runs: int = 10_000
+    launches: int = 7
+    lines: int = 400
+    log_bytes: int = 512 * MIB
+    checkpoint_bytes: int = 1024 * MIB
+    commits: int = 5
+    loop_s: float = 8.0
+
+
+FULL = Scale()
+SHORT = Scale(
+    rounds=3,
+    runs=200,
+    launches=2,
+    lines=30,
+    log_bytes=32 * MIB,
+    checkpoint_bytes=64 * MIB,
+    commits=2,
+    loop_s=1.0,
+)
