@@ -108,14 +108,30 @@ class Client:
 
         return failure_of(run)
 
-    def follow(self, reference: str, *, is_owner: bool = False) -> Iterator[Update]:
-        """Yield events and log as they come, from the start, until the run is over.
+    def follow(
+        self,
+        reference: str,
+        *,
+        is_owner: bool = False,
+        attempt: int = 1,
+        since: datetime | None = None,
+        timeout: timedelta | None = None,
+    ) -> Iterator[Update]:
+        """Yield events and log as they come, from the start of an attempt, until the run is over.
 
         ``is_owner``: who launched it also revives an attempt whose processes were killed.
+        ``since`` leaves out older parts of the log. TryAgain where only the waiting has ended.
         """
         from runctl.engine.follow import Follower  # noqa: PLC0415
 
-        return Follower(self._session, self.find(reference), is_owner=is_owner).updates()
+        return Follower(
+            self._session,
+            self.find(reference),
+            is_owner=is_owner,
+            attempt=attempt,
+            since=since,
+            timeout=timeout,
+        ).updates()
 
     def logs(
         self, reference: str, *, attempt: int | None = None, since: datetime | None = None

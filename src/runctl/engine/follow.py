@@ -21,16 +21,33 @@ JUDGE_S = 2.0
 
 
 class Follower:
-    """Follows one run through all its attempts, from the first byte."""
+    """Follows one run from the first byte of an attempt on, through all that come after it.
 
-    def __init__(self, session: Session, run_id: str, *, is_owner: bool = False) -> None:
+    ``since`` leaves out what was shipped of the log before it; after ``timeout`` there is
+    TryAgain: only the following is over.
+    """
+
+    def __init__(
+        self,
+        session: Session,
+        run_id: str,
+        *,
+        is_owner: bool = False,
+        attempt: int = 1,
+        since: datetime | None = None,
+        timeout: timedelta | None = None,
+    ) -> None:
         self._session = session
+        self._attempt = attempt
+        self._since = since
+        self._timeout = timeout
         self._watch = _Watch(session, run_id, is_owner=is_owner)
         self._tail = self._watch.tail
         self._position = 0
 
     def updates(self) -> Iterator[Update]:
         """Yield what happens, until the run is over; the log's end comes before its events."""
+        began = time.monotonic()
         while True:
             yield from self._catch_up()
             over = self._watch.find_end()
@@ -38,13 +55,15 @@ class Follower:
                 yield from self._catch_up()
                 yield RunOver(run=over)
                 return
+            _check_timeout(self._tail.run, began, self._timeout)
             time.sleep(POLL_S)
 
     def _catch_up(self) -> Iterator[Update]:
         while self._tail.attempt:
             events = self._tail.new_events()
-            yield from self._log()
-            yield from (EventSeen(event=event, run=self._tail.run) for event in events)
+            if self._tail.attempt >= self._attempt:
+                yield from self._log()
+                yield from (EventSeen(event=event, run=self._tail.run) for event in events)
             if not self._tail.advance_attempt():
                 return
             self._position = 0
@@ -55,7 +74,8 @@ class Follower:
         log = Log(self._session.ledger.objects, self._tail.run.run_id, attempt)
         for frame in log.read(self._position):
             self._position = frame.start + len(frame.data)
-            yield LogData(attempt=attempt, start=frame.start, data=frame.data)
+            if self._since is None or frame.shipped_at >= self._since:
+                yield LogData(attempt=attempt, start=frame.start, data=frame.data)
 
 
 class _Watch:
@@ -112,14 +132,17 @@ def wait(session: Session, run_id: str, timeout: timedelta | None) -> Run:
         over = watch.find_end()
         if over is not None:
             return over
-        if timeout is not None and time.monotonic() - began >= timeout.total_seconds():
-            raise TryAgain(
-                f"run {watch.tail.run.spec.name} is still {watch.tail.run.state.value}: "
-                "only the waiting is over",
-                hint=f"runctl wait {run_id}",
-                run=run_id,
-            )
+        _check_timeout(watch.tail.run, began, timeout)
         time.sleep(WAIT_POLL_S)
+
+
+def _check_timeout(run: Run, began: float, timeout: timedelta | None) -> None:
+    if timeout is not None and time.monotonic() - began >= timeout.total_seconds():
+        raise TryAgain(
+            f"run {run.spec.name} is still {run.state.value}: only the waiting is over",
+            hint=f"runctl wait {run.run_id}",
+            run=run.run_id,
+        )
 
 
 def will_retry(session: Session, run: Run) -> bool:

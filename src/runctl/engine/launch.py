@@ -10,10 +10,7 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from runctl.agent.environment import detect
-from runctl.agent.phases import settings_of
 from runctl.config import Settings, owner_id
-from runctl.engine.imports import import_checkpoint
 from runctl.engine.instances import collect_secrets, start_attempt
 from runctl.engine.references import find_run
 from runctl.engine.session import Session, provider_of
@@ -75,8 +72,8 @@ def prepare(request: LaunchRequest, root: ProjectRoot, settings: Settings, cwd: 
     inside = os.path.relpath(cwd.resolve(), root.path)
     selection = select_files(
         root.path,
-        settings.code.include,
-        settings.code.exclude,
+        (*settings.code.include, *request.include),
+        (*settings.code.exclude, *request.exclude),
         own_folders=[settings.checkpoint.dir] if settings.checkpoint.dir else [],
         required=[root.script],
     )
@@ -92,6 +89,9 @@ def prepare(request: LaunchRequest, root: ProjectRoot, settings: Settings, cwd: 
 
 def describe(prepared: Prepared, session: Session) -> LaunchPlan:
     """Say what a launch would do."""
+    from runctl.agent.environment import detect  # noqa: PLC0415 - a launch itself needs neither
+    from runctl.agent.phases import settings_of  # noqa: PLC0415
+
     root, settings = prepared.root, prepared.settings
     git = git_state(root.path)
     script = root.path / root.script
@@ -134,8 +134,7 @@ def launch(prepared: Prepared, session: Session) -> Run:
         return adopted
     session.ledger.create_run(spec)
     instance = _provide(spec)
-    if prepared.request.resume_from is not None:
-        import_checkpoint(session, spec, Path(prepared.request.resume_from))
+    _import_checkpoint(prepared, session, spec)
     claim = next_claim(
         session.ledger,
         begin(spec),
@@ -153,6 +152,14 @@ def launch(prepared: Prepared, session: Session) -> Run:
         session.ledger.delete_run(spec.run_id)  # refused: there never was such a run
         raise
     return session.ledger.load(spec.run_id)
+
+
+def _import_checkpoint(prepared: Prepared, session: Session, spec: Spec) -> None:
+    if prepared.request.resume_from is None:
+        return
+    from runctl.engine.imports import import_checkpoint  # noqa: PLC0415 - the formats are many
+
+    import_checkpoint(session, spec, Path(prepared.request.resume_from))
 
 
 def _provide(spec: Spec) -> str:

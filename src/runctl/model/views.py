@@ -20,6 +20,8 @@ class LaunchRequest(Value, frozen=True, kw_only=True):
     is_queued: bool = False
     project_root: str | None = None
     resume_from: str | None = None  # a checkpoint file or folder on this machine
+    include: tuple[str, ...] = ()  # patterns beside those of the settings
+    exclude: tuple[str, ...] = ()
 
 
 class LaunchPlan(Value, frozen=True, kw_only=True):
