@@ -1,0 +1,138 @@
+"""What ``train`` and ``local`` share: their options, the launch, the following."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Any
+
+import click
+
+from runctl.cli.invocation import Invocation
+from runctl.cli.parameters import (
+    Duration,
+    check_secrets,
+    read_env,
+    read_hyperparams,
+    read_indices,
+    split_lists,
+    together,
+    wait_timeout,
+)
+
+_SETTINGS = {
+    "on": "run.on",
+    "max_time": "run.max_time",
+    "retries": "run.retries",
+    "grace": "run.grace",
+    "checkpoint_dir": "checkpoint.dir",
+    "keep_last": "checkpoint.keep_last",
+    "python": "environment.python",
+    "requirements": "environment.requirements",
+    "installer": "environment.installer",
+    "system_site_packages": "environment.system_site_packages",
+    "no_deps": "environment.no_deps",
+    "install": "environment.install",
+}
+
+launch_options = together(
+    click.option("--name", help="A name for the run."),
+    click.option(
+        "--hyperparams", multiple=True, metavar="K=V,…|@FILE", help="Arguments of the script."
+    ),
+    click.option("--env", multiple=True, metavar="K=V", help="A variable for the script."),
+    click.option(
+        "--secret", multiple=True, metavar="NAME", help="A variable of yours, never recorded."
+    ),
+    click.option("--checkpoint-dir", metavar="FOLDER", help="Where the script saves."),
+    click.option("--keep-last", type=click.IntRange(1), help="How many checkpoints are kept."),
+    click.option(
+        "--include-pattern", "--include", "include", multiple=True, help="Bring these files too."
+    ),
+    click.option(
+        "--exclude-pattern", "--exclude", "exclude", multiple=True, help="Leave these files here."
+    ),
+    click.option("--max-time", type=Duration(has_none=True), help="End the run after this time."),
+    wait_timeout,
+    click.option("--retries", type=click.IntRange(0), help="Attempts after the first."),
+    click.option("--grace", type=Duration(), help="From SIGTERM to SIGKILL."),
+    click.option("--gpus", metavar="0,1", help="The GPUs that the run claims."),
+    click.option("--queue", is_flag=True, help="Wait where the GPUs are taken."),
+    click.option("--detach", is_flag=True, help="Return once the run has started."),
+    click.option("--dry-run", is_flag=True, help="Say what would be done; do nothing."),
+    click.option("--project-root", metavar="FOLDER", help="The folder whose files travel."),
+    click.option("--python", metavar="VERSION", help="Such as 3.12."),
+    click.option("--requirements", metavar="FILE", help="A requirements file, from the root."),
+    click.option("--installer", type=click.Choice(["auto", "uv", "pip"]), help="What installs."),
+    click.option(
+        "--system-site-packages/--no-system-site-packages",
+        default=None,
+        help="Keep the image's own packages.",
+    ),
+    click.option("--no-deps/--deps", default=None, help="Install only what is listed."),
+    click.option("--install/--no-install", default=None, help="Install what is declared."),
+    click.argument("script"),
+    click.argument("arguments", nargs=-1, type=click.UNPROCESSED),
+)
+
+
+def launch(invocation: Invocation, options: Mapping[str, Any]) -> None:
+    """Plan, or start a run; follow it unless it was to be left alone."""
+    from runctl.model.views import LaunchRequest  # noqa: PLC0415
+
+    client = invocation.client(_collect_settings(options))
+    request = LaunchRequest(
+        script=options["script"],
+        arguments=options["arguments"],
+        name=options["name"],
+        gpus=read_indices(options["gpus"]),
+        is_queued=options["queue"],
+        project_root=options["project_root"],
+        include=split_lists(options["include"]),
+        exclude=split_lists(options["exclude"]),
+    )
+    if options["dry_run"]:
+        _show_plan(invocation, client.plan(request))
+        return
+    with invocation.screen.working("starting the run"):
+        run = client.train(request)
+    attach(invocation, client, run, is_detached=options["detach"], timeout=options["wait_timeout"])
+
+
+def _collect_settings(options: Mapping[str, Any]) -> dict[str, object]:
+    settings: dict[str, object] = {key: options.get(name) for name, key in _SETTINGS.items()}
+    settings["run.wait_timeout"] = options["wait_timeout"]
+    settings["run.hyperparams"] = read_hyperparams(options["hyperparams"])
+    settings["run.env"] = read_env(options["env"]) or None
+    settings["run.secrets"] = check_secrets(split_lists(options["secret"])) or None
+    return settings
+
+
+def _show_plan(invocation: Invocation, plan: Any) -> None:
+    from runctl.cli.pages import plan_page  # noqa: PLC0415
+
+    invocation.screen.show(plan, lambda: plan_page(plan), plan.name)
+
+
+def attach(
+    invocation: Invocation, client: Any, run: Any, *, is_detached: bool, timeout: timedelta | None
+) -> None:
+    """Follow a run from its last attempt on, and end as it does; or say how to come back."""
+    from runctl.cli.documents import describe_run  # noqa: PLC0415
+    from runctl.cli.following import Viewer, conclude, detaching  # noqa: PLC0415
+
+    screen, run_id, name = invocation.screen, run.run_id, run.spec.name
+    if is_detached:
+        screen.show(describe_run(run), lambda: [f"{run_id}  {name}"], run_id)
+        screen.note(f"to follow: runctl logs {run_id} -f; to end it: runctl stop {run_id}")
+        return
+    if not (screen.is_json or screen.is_text):
+        screen.show(None, list, run_id)
+    screen.note(f"run {name} ({run_id})")
+    with detaching(run_id, name):
+        limit = timeout or client.config.values.run.wait_timeout
+        updates = client.follow(
+            run_id, is_owner=True, attempt=max(1, len(run.attempts)), timeout=limit
+        )
+        over = Viewer(screen).show(updates)
+    conclude(client, over)

@@ -1,0 +1,112 @@
+"""The longer results in text: a plan, a run in detail."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterable, Iterator
+
+from runctl.cli.sentences import (
+    tell_age,
+    tell_count,
+    tell_exit,
+    tell_seconds,
+    tell_step,
+)
+from runctl.model.hyperparams import format_hyperparams
+from runctl.model.quantities import format_size
+from runctl.model.run import Attempt, Run
+from runctl.model.views import LaunchPlan
+
+Fact = tuple[str, str | None]
+
+
+def plan_page(plan: LaunchPlan) -> Iterable[str]:
+    """What a launch would do."""
+    git = (
+        f"{plan.git_commit[:12]}{', changed since' if plan.is_dirty else ''}"
+        if plan.git_commit
+        else None
+    )
+    largest = ", ".join(f"{path} {format_size(size)}" for path, size in plan.largest)
+    return [
+        *align(
+            ("target", plan.target),
+            ("name", plan.name),
+            ("project", f"{plan.project_root} ({plan.root_reason})"),
+            ("command", shlex.join(plan.command)),
+            ("in", plan.cwd),
+            ("files", f"{plan.file_count}, {format_size(plan.total_bytes)}"),
+            ("largest", largest or None),
+            ("environment", plan.environment),
+            ("git", git),
+            ("ledger", plan.ledger),
+        ),
+        *(f"note: {note}" for note in plan.notes),
+        "nothing was started: this is --dry-run",
+    ]
+
+
+def status_page(run: Run) -> Iterable[str]:
+    """A run in detail."""
+    yield from align(*_run_facts(run))
+    for attempt in run.attempts:
+        yield ""
+        yield f"attempt {attempt.number}: {attempt.state.value}"
+        yield from ("  " + line for line in align(*_attempt_facts(attempt)))
+        yield from (f"  warning: {warned.message}" for warned in attempt.warnings)
+
+
+def _run_facts(run: Run) -> Iterator[Fact]:
+    spec, checkpoint = run.spec, run.last_checkpoint
+    count = sum(attempt.checkpoint_count for attempt in run.attempts)
+    yield "run", run.run_id
+    yield "name", spec.name
+    yield "state", run.state.value
+    yield "created", f"{spec.created_at:%Y-%m-%d %H:%M:%S} UTC, {tell_age(spec.created_at)} ago"
+    yield "target", spec.target
+    yield "project", spec.project
+    yield "script", spec.command.script
+    yield "arguments", shlex.join(spec.command.arguments) or None
+    yield "hyperparams", format_hyperparams(spec.command.hyperparams) or None
+    yield (
+        "code",
+        f"{tell_count(spec.code.file_count, 'file')}, {format_size(spec.code.total_bytes)}",
+    )
+    yield "checkpoints", str(count)
+    if checkpoint is not None:
+        lag = tell_seconds(checkpoint.lag_seconds)
+        yield (
+            "last safe",
+            f"{checkpoint.name}{tell_step(checkpoint.step)}, {lag} after it was written",
+        )
+
+
+def _attempt_facts(attempt: Attempt) -> Iterator[Fact]:
+    yield "instance", f"{attempt.instance} ({attempt.host})" if attempt.host else attempt.instance
+    yield "because", attempt.reason
+    yield (
+        "phases",
+        ", ".join(f"{p.phase.value} {tell_seconds(p.seconds)}" for p in attempt.phases) or None,
+    )
+    if attempt.end is None:
+        yield "phase", attempt.phase.value if attempt.phase else None
+        yield "process", str(attempt.pid) if attempt.pid is not None else None
+    if attempt.environment is not None:
+        yield "environment", f"Python {attempt.environment.python}, {attempt.environment.source}"
+    if attempt.resumed is not None and attempt.resumed.checkpoint is not None:
+        yield "resumed", f"{attempt.resumed.checkpoint}{tell_step(attempt.resumed.step)}"
+    yield "checkpoints", str(attempt.checkpoint_count) if attempt.checkpoint_count else None
+    if attempt.stop is not None:
+        yield "stop", attempt.stop.reason
+    if attempt.exit is not None:
+        yield "exit", f"{tell_exit(attempt.exit)} after {tell_seconds(attempt.exit.seconds)}"
+    if attempt.end is not None:
+        yield "end", attempt.end.message or None
+        yield "hint", attempt.end.hint
+
+
+def align(*facts: Fact) -> Iterator[str]:
+    """Lines of names and values, without those that have none."""
+    known = [(name, value) for name, value in facts if value is not None]
+    width = max((len(name) for name, _ in known), default=0)
+    return (f"{name:<{width}}  {value}" for name, value in known)

@@ -1,0 +1,228 @@
+"""The only place that prints. Results go to standard output, alone; all else to standard error."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import IO
+
+from runctl.errors import RunctlError
+
+SLOW_S = 1.0
+_STYLES = {"dim": "2", "bold": "1", "red": "31", "green": "32", "yellow": "33"}
+
+
+class OutputClosed(Exception):
+    """Whoever read standard output has closed it."""
+
+
+class Screen:
+    """Prints results in the form that was asked for, and messages around them."""
+
+    def __init__(self) -> None:
+        self.format = "text"
+        self.color = "auto"
+        self.is_quiet = False
+        self.is_verbose = False
+        self._has_lines = False
+
+    @property
+    def is_json(self) -> bool:
+        return self.format == "json"
+
+    @property
+    def is_text(self) -> bool:
+        return self.format == "text"
+
+    # -- results
+
+    def show(
+        self, document: object, text: Callable[[], Iterable[str]], ident: str | Sequence[str]
+    ) -> None:
+        """Print one result: as a JSON document, as lines of text, or as its id (or ids)."""
+        if self.is_json:
+            self._write_out(_encode(document, is_pretty=_is_terminal(sys.stdout)) + b"\n")
+            return
+        lines = text() if self.is_text else [ident] if isinstance(ident, str) else ident
+        self._write_out("".join(f"{line}\n" for line in lines).encode(errors="surrogateescape"))
+
+    def show_line(self, document: object) -> None:
+        """Print one JSON document of several, on a line of its own."""
+        self._has_lines = True
+        self._write_out(_encode(document, is_pretty=False) + b"\n")
+
+    def show_bytes(self, data: bytes) -> None:
+        """Pass on what a script printed, as it came."""
+        self._write_out(data)
+
+    def show_table(self, header: Sequence[str], rows: Sequence[Sequence[str]]) -> Iterator[str]:
+        """Yield the lines of a table; the last column is not padded."""
+        widths = [max(map(len, column)) for column in zip(header, *rows, strict=True)]
+        for number, row in enumerate([header, *rows]):
+            cells = [cell.ljust(width) for cell, width in zip(row, widths, strict=True)]
+            line = "  ".join(cells).rstrip()
+            yield line if number else self.paint(line, "bold", sys.stdout)
+
+    # -- messages
+
+    def note(self, text: str) -> None:
+        """Say what is going on."""
+        if not self.is_quiet:
+            self.message(self.paint(f"runctl: {text}", "dim", sys.stderr))
+
+    def detail(self, text: str) -> None:
+        """Say what only ``--verbose`` asks for."""
+        if self.is_verbose:
+            self.note(text)
+
+    def warn(self, text: str) -> None:
+        self.message(f"{self.paint('warning:', 'yellow', sys.stderr)} {text}")
+
+    def error(self, error: RunctlError) -> None:
+        """Show an error: in text with its hint, or as the JSON document of its own."""
+        if self.is_json:
+            kind = {"type": "error"} if self._has_lines else {}
+            try:
+                self._write_out(
+                    _encode({**kind, "error": _describe(error)}, is_pretty=False) + b"\n"
+                )
+            except OutputClosed:
+                pass
+            return
+        self.message(f"{self.paint('error:', 'red', sys.stderr)} {error.message}")
+        if error.hint:
+            self.message(f"{self.paint('hint:', 'bold', sys.stderr)} {error.hint}")
+
+    def traceback(self, error: BaseException) -> None:
+        import traceback  # noqa: PLC0415
+
+        self.message("".join(traceback.format_exception(error)).rstrip())
+
+    def message(self, text: str) -> None:
+        """Write a line to standard error; that it is closed stops nothing."""
+        try:
+            _write(sys.stderr, f"{text}\n".encode(errors="backslashreplace"))
+        except OSError:
+            pass
+
+    def ask(self, question: str) -> bool:
+        """Ask on the terminal; no is the answer of one who only types Enter."""
+        _write(sys.stderr, f"{question} [y/N] ".encode(errors="backslashreplace"))
+        return sys.stdin.readline().strip().lower() in ("y", "yes")
+
+    @contextmanager
+    def working(self, text: str) -> Iterator[None]:
+        """Show on a terminal that something goes on, once it has taken a second."""
+        if self.is_quiet or not _is_terminal(sys.stderr):
+            yield
+            return
+        import threading  # noqa: PLC0415
+
+        spinner = _Spinner(text)
+        timer = threading.Timer(SLOW_S, spinner.start)
+        timer.daemon = True
+        timer.start()
+        try:
+            yield
+        finally:
+            timer.cancel()
+            spinner.stop()
+
+    # -- streams
+
+    def paint(self, text: str, style: str, stream: IO[str] | None) -> str:
+        if not self._is_colored(stream):
+            return text
+        return f"\x1b[{_STYLES[style]}m{text}\x1b[0m"
+
+    def _is_colored(self, stream: IO[str] | None) -> bool:
+        if self.color != "auto":
+            return self.color == "always"
+        return not os.environ.get("NO_COLOR") and _is_terminal(stream)
+
+    def _write_out(self, data: bytes) -> None:
+        try:
+            _write(sys.stdout, data)
+        except BrokenPipeError as error:
+            _forget_stdout()
+            raise OutputClosed from error
+        except OSError as error:
+            _forget_stdout()
+            raise RunctlError(
+                f"standard output cannot be written: {error.strerror}",
+                hint="make room where it goes, and type the same again",
+            ) from error
+
+
+class _Spinner:
+    """A line that moves, by rich, which is imported only when it is needed."""
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+        self._status: object | None = None
+        self._is_over = False
+
+    def start(self) -> None:
+        from rich.console import Console  # noqa: PLC0415
+
+        if not self._is_over:
+            self._status = Console(stderr=True).status(self._text)
+            self._status.__enter__()
+
+    def stop(self) -> None:
+        self._is_over = True
+        if self._status is not None:
+            self._status.__exit__(None, None, None)  # type: ignore[attr-defined]
+
+
+def _is_terminal(stream: IO[str] | None) -> bool:
+    return stream is not None and stream.isatty()
+
+
+def is_interactive() -> bool:
+    """Tell whether there is somebody to ask."""
+    return _is_terminal(sys.stdin) and _is_terminal(sys.stderr)
+
+
+def _write(stream: IO[str] | None, data: bytes) -> None:
+    if stream is not None:
+        stream.buffer.write(data)  # type: ignore[attr-defined]
+        stream.flush()
+
+
+def _forget_stdout() -> None:
+    """Let what is left in the buffer go nowhere, so that the interpreter ends in peace."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 1)
+    os.close(nowhere)
+
+
+def _describe(error: RunctlError) -> dict[str, object]:
+    return {
+        "code": error.code,
+        "exit_code": error.exit_code,
+        "message": error.message,
+        "hint": error.hint,
+        "details": error.details,
+    }
+
+
+def _encode(document: object, *, is_pretty: bool) -> bytes:
+    import msgspec  # noqa: PLC0415 - help does without
+
+    try:
+        data = msgspec.json.encode(document, enc_hook=str)
+    except UnicodeEncodeError:  # a name or an argument that is not UTF-8
+        data = msgspec.json.encode(_mend(msgspec.to_builtins(document, enc_hook=str)))
+    return msgspec.json.format(data, indent=2) if is_pretty else data
+
+
+def _mend(value: object) -> object:
+    """Write bytes that are not UTF-8 as ``\\xNN``: JSON has no other way to hold them."""
+    if isinstance(value, str):
+        return value.encode(errors="surrogateescape").decode(errors="backslashreplace")
+    if isinstance(value, dict):
+        return {_mend(key): _mend(entry) for key, entry in value.items()}
+    return [_mend(entry) for entry in value] if isinstance(value, list | tuple) else value

@@ -1,0 +1,132 @@
+"""A run and what happens to it, in words of one line."""
+
+from __future__ import annotations
+
+import shlex
+import signal
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from runctl.model.events import (
+    AttemptEnded,
+    AttemptStarted,
+    CheckpointCommitted,
+    CommandExited,
+    CommandStarted,
+    Event,
+    ExitRecord,
+    OutputsStored,
+    PhaseFinished,
+    PhaseStarted,
+    ResumeChosen,
+    StopBegun,
+)
+from runctl.model.quantities import format_age, format_duration, format_size
+from runctl.model.run import Run
+
+
+def tell_event(event: Event) -> str | None:
+    """Say what happened; None where nobody needs to be told."""
+    tell = _SENTENCES.get(type(event.body))
+    return tell(event.body) if tell else None
+
+
+def tell_detail(event: Event) -> str | None:
+    """Say what only ``--verbose`` asks for."""
+    if isinstance(event.body, PhaseStarted):
+        return f"{event.body.phase.value} …"
+    if isinstance(event.body, CommandStarted):
+        return f"process {event.body.pid}: {shlex.join(event.body.argv)}"
+    return None
+
+
+def _tell_phase(body: PhaseFinished) -> str:
+    notes = ", ".join(f"{key} {value}" for key, value in body.notes.items())
+    return f"{body.phase.value} {tell_seconds(body.seconds)}" + (f" ({notes})" if notes else "")
+
+
+def _tell_resume(body: ResumeChosen) -> str | None:
+    passed = "".join(f"; passed over {name}: {why}" for name, why in body.passed_over.items())
+    if body.checkpoint is None:
+        return f"no checkpoint to resume from{passed}" if passed else None
+    return f"resumes from {body.checkpoint}{tell_step(body.step)}{passed}"
+
+
+def _tell_checkpoint(body: CheckpointCommitted) -> str:
+    return (
+        f"checkpoint {body.name}{tell_step(body.step)} is safe: {format_size(body.size_bytes)}, "
+        f"{tell_seconds(body.lag_seconds)} after it was written"
+    )
+
+
+def _tell_stop(body: StopBegun) -> str:
+    return f"{'SIGKILL' if body.is_now else 'SIGTERM'} sent: {body.reason}"
+
+
+def _tell_end(body: AttemptEnded) -> str | None:
+    return f"the attempt is over: {body.message}" if body.message else None
+
+
+_SENTENCES: dict[type, Callable[[Any], str | None]] = {
+    AttemptStarted: lambda body: f"started on {body.host}",
+    PhaseFinished: _tell_phase,
+    ResumeChosen: _tell_resume,
+    CheckpointCommitted: _tell_checkpoint,
+    StopBegun: _tell_stop,
+    CommandExited: lambda body: f"the command ended: {tell_exit(body.exit)}",
+    OutputsStored: lambda body: (
+        f"{tell_count(body.file_count, 'output file')} stored, {format_size(body.size_bytes)}"
+    ),
+    AttemptEnded: _tell_end,
+}
+
+
+def tell_exit(record: ExitRecord) -> str:
+    """``exit status 0``, or the signal by name."""
+    if record.error is not None:
+        return f"could not be started: {record.error}"
+    if record.signal is not None:
+        core = ", core dumped" if record.is_core_dumped else ""
+        return f"ended by {name_signal(record.signal)}{core}"
+    return f"exit status {record.status}"
+
+
+def name_signal(number: int) -> str:
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"signal {number}"
+
+
+def tell_seconds(seconds: float) -> str:
+    """A duration as one reads it: tenths below a minute, whole seconds above."""
+    digits = 1 if seconds < 60 else 0
+    return format_duration(timedelta(seconds=round(seconds, digits)))
+
+
+def tell_step(step: int | None) -> str:
+    return "" if step is None else f" (step {step})"
+
+
+def tell_count(count: int, noun: str) -> str:
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+
+
+def tell_age(moment: datetime) -> str:
+    return format_age(datetime.now(UTC) - moment)
+
+
+def tell_summary(run: Run) -> str:
+    """The last line of a run that was followed."""
+    last, checkpoint = run.last, run.last_checkpoint
+    count = sum(attempt.checkpoint_count for attempt in run.attempts)
+    took = (run.ended_at or run.spec.created_at) - run.spec.created_at
+    parts = [
+        tell_exit(last.exit) if last and last.exit else "no exit record",
+        tell_seconds(took.total_seconds()),
+        tell_count(count, "checkpoint"),
+        *([f"last step {checkpoint.step}"] if checkpoint and checkpoint.step is not None else []),
+        *([tell_count(len(run.attempts), "attempt")] if len(run.attempts) > 1 else []),
+    ]
+    return f"run {run.spec.name} {run.state.value}: {', '.join(parts)}"

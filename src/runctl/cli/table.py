@@ -1,0 +1,32 @@
+"""Every command: where it lives, and its line in the help, so that help imports none of them."""
+
+from __future__ import annotations
+
+from runctl.cli.command import LazyGroup
+
+COMMANDS = {
+    "train": ("runctl.cli.train:train", "Run a training script, and follow it."),
+    "local": ("runctl.cli.local:local", "Run a training script on this machine."),
+    "runs": ("runctl.cli.runs:runs", "List runs, newest first."),
+    "status": ("runctl.cli.status:status", "Show how a run stands."),
+    "logs": ("runctl.cli.logs:logs", "Print what a run has printed."),
+    "wait": ("runctl.cli.wait:wait", "Wait until a run is over."),
+    "stop": ("runctl.cli.stop:stop", "Stop a run: SIGTERM, grace, SIGKILL."),
+    "resume": ("runctl.cli.resume:resume", "Go on with a run from a checkpoint."),
+    "rm": ("runctl.cli.rm:rm", "Delete runs, with all that they have stored."),
+    "diff": ("runctl.cli.diff:diff", "Show in what two runs differ."),
+    "exec": ("runctl.cli.exec:exec_", "Run a command beside the training."),
+    "pull": ("runctl.cli.pull:pull", "Bring the outputs of a run here."),
+    "checkpoint": ("runctl.cli.checkpoint:checkpoint", "List, verify and clean up checkpoints."),
+    "init": ("runctl.cli.init:init", "Prepare this folder, and your owner id."),
+    "config": ("runctl.cli.config:config", "Show and change settings."),
+    "completion": ("runctl.cli.completion:completion", "Print the script that completes words."),
+    "version": ("runctl.cli.version:version", "Print the version."),
+}
+
+ROOT = LazyGroup(
+    "runctl",
+    COMMANDS,
+    help="Run a training script somewhere else as easily as here, and never lose the work.",
+    epilog="A run is named by its id, a unique beginning of it, its name, or @last.",
+)
