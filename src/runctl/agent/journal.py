@@ -6,7 +6,7 @@ network costs nothing but time.
 
 from __future__ import annotations
 
-import secrets
+import os
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -58,7 +58,7 @@ class Journal:
         """Note an event; it is on the local disk when this returns, and sent soon after."""
         with self._lock:
             event = Event(
-                nonce=secrets.token_hex(8), at=self._clock(), attempt=self._attempt, body=body
+                nonce=os.urandom(8).hex(), at=self._clock(), attempt=self._attempt, body=body
             )
             entry = Entry(seq=self._next, event=event)
             self._next += 1

@@ -11,7 +11,6 @@ record to the local disk. All else, and everything that touches a network, is th
 
 # The paths here are strings and the calls are os.*: pathlib and subprocess would double
 # the memory of a process that lives as long as the training does.
-import ctypes
 import fcntl
 import json
 import os
@@ -114,6 +113,8 @@ def start_ticks(pid: int) -> str | None:
 def _prctl(option: int, value: int) -> None:
     """Ask the kernel, where it is Linux; elsewhere process groups must do."""
     if sys.platform == "linux":
+        import ctypes  # noqa: PLC0415 - the agent and the client know this file too
+
         ctypes.CDLL(None).prctl(option, value, 0, 0, 0)
 
 

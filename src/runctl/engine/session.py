@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import secrets
+import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -33,7 +33,7 @@ class Session:
     user_dir: Path
     cache_dir: Path
     clock: Callable[[], datetime] = utc_now
-    chance: Callable[[int], bytes] = field(default=secrets.token_bytes)
+    chance: Callable[[int], bytes] = field(default=os.urandom)
 
     def nonce(self) -> str:
         return self.chance(8).hex()

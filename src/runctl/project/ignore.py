@@ -5,13 +5,14 @@ from __future__ import annotations
 import codecs
 from collections.abc import Container
 from pathlib import Path
-from typing import NamedTuple
-
-from pathspec import GitIgnoreSpec
+from typing import TYPE_CHECKING, NamedTuple
 
 from runctl.errors import RefusedError
 from runctl.project.git import has_git
 from runctl.project.root import is_worktree
+
+if TYPE_CHECKING:
+    from pathspec import GitIgnoreSpec
 
 GIT_IGNORE = ".gitignore"
 RUNCTL_IGNORE = ".runctlignore"
@@ -55,6 +56,8 @@ class IgnoreFiles:
                 f"the rules in {self._root / source} cannot be read: {error.strerror}",
                 hint=f"chmod u+r {self._root / source}",
             ) from error
+        from pathspec import GitIgnoreSpec  # noqa: PLC0415 - most projects have none to read
+
         lines = (
             text.removeprefix(codecs.BOM_UTF8)
             .decode(errors="surrogateescape")

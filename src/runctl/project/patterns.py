@@ -9,10 +9,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from fnmatch import fnmatchcase
-
-from pathspec import GitIgnoreSpec
+from typing import TYPE_CHECKING
 
 from runctl.errors import UsageError
+
+if TYPE_CHECKING:
+    from pathspec import GitIgnoreSpec
 
 
 class Patterns:
@@ -23,10 +25,7 @@ class Patterns:
 
     def __init__(self, texts: Sequence[str], option: str) -> None:
         self.globs = [_check(glob, option) for text in texts for glob in _split(text)]
-        self._spec = GitIgnoreSpec.from_lines(self.globs)
-        for glob, pattern in zip(self.globs, self._spec.patterns, strict=True):
-            if pattern.include is None:
-                raise _not_a_pattern(glob, option, "it matches nothing")
+        self._spec = _compile(self.globs, option) if self.globs else None
         self._parts = [_split_anchored(glob) for glob in self.globs]
 
     def __bool__(self) -> bool:
@@ -34,7 +33,7 @@ class Patterns:
 
     def find(self, path: str, *, is_folder: bool = False) -> str | None:
         """The pattern that matches the path or a folder above it, the last one if several do."""
-        if not self.globs:
+        if self._spec is None:
             return None
         index = self._spec.check_file(path + "/" if is_folder else path).index
         return None if index is None else self.globs[index]
@@ -53,6 +52,16 @@ class Patterns:
             name in glob.strip("/").split("/") and _may_match_below(parts, folder.split("/"))
             for glob, parts in zip(self.globs, self._parts, strict=True)
         )
+
+
+def _compile(globs: list[str], option: str) -> GitIgnoreSpec:
+    from pathspec import GitIgnoreSpec  # noqa: PLC0415 - most commands are given no pattern
+
+    spec = GitIgnoreSpec.from_lines(globs)
+    for glob, pattern in zip(globs, spec.patterns, strict=True):
+        if pattern.include is None:
+            raise _not_a_pattern(glob, option, "it matches nothing")
+    return spec
 
 
 def _split(text: str) -> Iterator[str]:

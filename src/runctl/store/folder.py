@@ -6,7 +6,6 @@ Ours rather than obstore's, which never calls fsync (see ADR 0011).
 from __future__ import annotations
 
 import os
-import secrets
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -93,7 +92,7 @@ class FolderObjects:
         return f"{self._root}/{check_relative(key)}"
 
     def _write_beside(self, path: str, data: Bytes, durable: bool) -> str:
-        temporary = f"{os.path.dirname(path)}/{_TEMPORARY}{secrets.token_hex(8)}"
+        temporary = f"{os.path.dirname(path)}/{_TEMPORARY}{os.urandom(8).hex()}"
         descriptor = self._open_new(temporary)
         try:
             _write_all(descriptor, data)

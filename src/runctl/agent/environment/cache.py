@@ -12,7 +12,6 @@ somebody may be using it, and the next generation ``<key>.1`` is built.
 
 from __future__ import annotations
 
-import ctypes
 import fcntl
 import os
 import re
@@ -130,6 +129,8 @@ def _sync_file_system(folder: Path) -> None:
     if sys.platform != "linux":
         os.sync()
         return
+    import ctypes  # noqa: PLC0415 - an environment that is cached needs it not
+
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         if ctypes.CDLL(None, use_errno=True).syncfs(descriptor) != 0:
