@@ -192,6 +192,21 @@ def _write(stream: IO[str] | None, data: bytes) -> None:
         stream.flush()
 
 
+@contextmanager
+def stdout_reserved(*, is_reserved: bool) -> Iterator[None]:
+    """Let what a child prints go to standard error, where standard output is for a result."""
+    if not is_reserved:
+        yield
+        return
+    kept = os.dup(1)
+    os.dup2(2, 1)
+    try:
+        yield
+    finally:
+        os.dup2(kept, 1)
+        os.close(kept)
+
+
 def _forget_stdout() -> None:
     """Let what is left in the buffer go nowhere, so that the interpreter ends in peace."""
     nowhere = os.open(os.devnull, os.O_WRONLY)
