@@ -18,11 +18,13 @@ from runctl.errors import ConfigError, RefusedError, RunctlError
 from runctl.model.run import Run, State
 from runctl.model.views import (
     CheckpointDetail,
+    CheckpointPlace,
     CheckpointView,
     CleanupItem,
     Difference,
     LaunchPlan,
     LaunchRequest,
+    LocalCheckpoint,
     LogData,
     Removed,
     RunSummary,
@@ -196,7 +198,7 @@ class Client:
         """Return the checkpoints, oldest first; of a run, those that are committed and count."""
         from runctl.engine.checkpoints import open_source  # noqa: PLC0415
 
-        return open_source(self._session, self._cwd, target).list()
+        return open_source(self._session, self._cwd, target).views()
 
     def checkpoint(self, target: str, which: str = "latest") -> CheckpointDetail:
         """Describe one checkpoint, without executing anything that it holds."""
@@ -212,11 +214,30 @@ class Client:
 
         return open_source(self._session, self._cwd, target).verify(which, is_deep=is_deep)
 
-    def download_checkpoint(self, target: str, which: str, folder: Path) -> Path:
-        """Bring a checkpoint of a run into a folder, verified before it has its final name."""
+    def checkpoint_place(self, target: str) -> CheckpointPlace:
+        """Say whether ``target`` is a run or a path on this machine, with what is to be noted."""
         from runctl.engine.checkpoints import open_source  # noqa: PLC0415
 
-        return open_source(self._session, self._cwd, target).fetch(which, folder)
+        return open_source(self._session, self._cwd, target).place
+
+    def download_checkpoint(
+        self, reference: str, which: str, folder: str | Path
+    ) -> LocalCheckpoint:
+        """Bring a checkpoint of a run into a folder, verified before it has its name there.
+
+        ``latest`` falls back past those that are not whole. What is there is never replaced:
+        ConflictError, unless it is the very same.
+        """
+        from runctl.engine.checkpoints import open_source  # noqa: PLC0415
+
+        source = open_source(self._session, self._cwd, reference)
+        return source.fetch(which, self._cwd / folder)
+
+    def choose_checkpoint(self, folder: str, which: str | None = None) -> LocalCheckpoint:
+        """Return the newest whole checkpoint in a folder, or the wanted: for ``resume_from``."""
+        from runctl.engine.checkpoints import open_folder  # noqa: PLC0415
+
+        return open_folder(self._session, self._cwd, folder).choose(which)
 
     def clean_checkpoints(
         self,
@@ -224,10 +245,14 @@ class Client:
         *,
         keep_last: int,
         best: str | None = None,
-        is_maximised: bool = False,
+        is_maximised: bool | None = None,
         is_dry_run: bool = False,
     ) -> list[CleanupItem]:
-        """Delete all but the last N and the best by a metric; one in use is never deleted."""
+        """Delete all but the last N and the best by a metric; one in use is never deleted.
+
+        ``is_maximised`` of None: what has a name like a loss is minimised, and any other
+        metric is a UsageError.
+        """
         from runctl.engine.checkpoints import clean, open_source  # noqa: PLC0415
 
         source = open_source(self._session, self._cwd, target)

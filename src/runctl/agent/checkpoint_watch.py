@@ -8,7 +8,6 @@ changes while it is read is dropped and looked at again. Newest first when behin
 from __future__ import annotations
 
 import os
-import re
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -16,6 +15,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 
+from runctl.agent.candidates import candidates
 from runctl.agent.journal import RETRY_MAX_S, RETRY_S, Journal
 from runctl.agent.openfiles import is_open_for_writing
 from runctl.errors import CheckpointChanged, IntegrityError, ObjectMissing, RunctlError, UnsafePath
@@ -32,9 +32,6 @@ QUICK_S = 0.2
 SCAN_SHARE = 20  # of the time, at most one part in so many goes into looking
 BACKLOG = 16
 IDLE_NICE = 19
-_PARTIAL = re.compile(
-    r"^\.|~$|\.(tmp|part|partial|temp|lock|incomplete)$|^tmp|\.tmp[._-]", re.IGNORECASE
-)
 
 
 @dataclass
@@ -155,7 +152,7 @@ class CheckpointWatch:
 
     def _scan(self) -> Iterator[tuple[Path, Signature]]:
         for folder in self._folders:
-            for entry in _entries(folder):
+            for entry in candidates(folder):
                 try:
                     yield Path(entry.path), sign(Path(entry.path))
                 except FileNotFoundError:
@@ -246,17 +243,6 @@ class CheckpointWatch:
         if code not in self._warned:
             self._warned.add(code)
             self._journal.append(Warned(code=code.split(":", maxsplit=1)[0], message=message))
-
-
-def _entries(folder: Path) -> Iterator[os.DirEntry[str]]:
-    """Yield what may be a checkpoint: a link is a second name for one, never one itself."""
-    try:
-        with os.scandir(folder) as entries:
-            for entry in entries:
-                if not entry.is_symlink() and _PARTIAL.search(entry.name) is None:
-                    yield entry
-    except (FileNotFoundError, NotADirectoryError):
-        return
 
 
 def _summarise(path: Path) -> Summary:

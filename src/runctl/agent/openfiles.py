@@ -1,8 +1,9 @@
-"""Who holds a file open for writing, where the machine can tell (/proc)."""
+"""Who has which files open: by /proc, and where that is not there, by what lsof says."""
 
 from __future__ import annotations
 
 import os
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -19,6 +20,58 @@ def is_open_for_writing(path: Path, session: int | None) -> bool:
         for pid in _session_members(session)
         for target in _files_written(pid)
     )
+
+
+def open_below(folder: Path) -> set[str] | None:
+    """Return the files in a folder that any process we may see has open, or has mapped.
+
+    Real paths. None where this machine cannot tell.
+    """
+    root = os.path.realpath(folder)
+    found = _listed_by_proc() if os.path.isdir("/proc/self/fd") else _listed_by_lsof(root)
+    return None if found is None else {path for path in found if path.startswith(f"{root}/")}
+
+
+def _listed_by_proc() -> set[str]:
+    pids = [name for name in os.listdir("/proc") if name.isdigit()]
+    return {path for pid in pids for path in (*_files_open(pid), *_files_mapped(pid))}
+
+
+def _listed_by_lsof(root: str) -> set[str] | None:
+    try:
+        done = subprocess.run(
+            ["lsof", "-w", "-F", "n", "+D", root], capture_output=True, check=False
+        )
+    except OSError:
+        return None
+    # lsof exits with 1 where nothing is open, as it does where something went wrong.
+    if done.returncode > 1 or (done.returncode == 1 and done.stderr.strip()):
+        return None
+    lines = done.stdout.split(b"\n")
+    return {os.fsdecode(line[1:]) for line in lines if line.startswith(b"n/")}
+
+
+def _files_open(pid: str) -> Iterator[str]:
+    try:
+        descriptors = os.listdir(f"/proc/{pid}/fd")
+    except OSError:
+        return  # it is another user's, or it has just ended
+    for descriptor in descriptors:
+        try:
+            yield os.readlink(f"/proc/{pid}/fd/{descriptor}")
+        except OSError:
+            continue
+
+
+def _files_mapped(pid: str) -> Iterator[str]:
+    try:
+        with open(f"/proc/{pid}/maps", "rb") as file:
+            for line in file:
+                fields = line.rstrip(b"\n").split(maxsplit=5)
+                if len(fields) == 6 and fields[5].startswith(b"/"):
+                    yield os.fsdecode(fields[5].replace(b"\\012", b"\n"))
+    except OSError:
+        return
 
 
 def _session_members(session: int) -> Iterator[str]:

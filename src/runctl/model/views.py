@@ -131,6 +131,24 @@ class CheckpointDetail(Value, frozen=True, kw_only=True):
     notes: tuple[str, ...]
 
 
+class CheckpointPlace(Value, frozen=True, kw_only=True):
+    """What a target turned out to be: a run, or a path on this machine (``path`` is set)."""
+
+    run_id: str | None
+    path: str | None
+    notes: tuple[str, ...] = ()
+
+
+class LocalCheckpoint(Value, frozen=True, kw_only=True):
+    """A checkpoint on this machine; ``passed_over`` has the newer ones that are not whole."""
+
+    path: str
+    label: str
+    step: int | None
+    size_bytes: int
+    passed_over: dict[str, str] = {}
+
+
 class CleanupItem(Value, frozen=True, kw_only=True):
     """One checkpoint and whether it stays, with the reason."""
 
