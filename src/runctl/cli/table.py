@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import click
+
 from runctl.cli.command import LazyGroup
 
 COMMANDS = {
@@ -24,9 +26,27 @@ COMMANDS = {
     "version": ("runctl.cli.version:version", "Print the version."),
 }
 
+
+def _show_version(context: click.Context, _: click.Parameter, is_wanted: bool) -> None:
+    if is_wanted and not context.resilient_parsing:
+        from runctl.cli.version import version  # noqa: PLC0415
+
+        context.invoke(version)
+        context.exit()
+
+
+version_option = click.Option(
+    ["--version"],
+    is_flag=True,
+    expose_value=False,
+    callback=_show_version,
+    help="Print the version.",
+)
+
 ROOT = LazyGroup(
     "runctl",
     COMMANDS,
     help="Run a training script somewhere else as easily as here, and never lose the work.",
+    params=[version_option],
     epilog="A run is named by its id, a unique beginning of it, its name, or @last.",
 )
