@@ -28,7 +28,7 @@ def measure(scale: Scale) -> list[Figure]:
         Figure(
             "CPU of a commit / hash and copy",
             costs["commit"].cpu_s / costs["copy"].cpu_s,
-            "×",
+            "x",
             1.3,
             details=per_gb | walls,
         )

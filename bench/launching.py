@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import sys
+import os
 from collections.abc import Callable
 from pathlib import Path
 
 from bench.figures import Figure
-from bench.places import PEERS, RUNCTL, Scene, open_scene
+from bench.places import PEERS, PYTHON, RUNCTL, Scene, open_scene
 from bench.scale import Scale
 from bench.stopwatch import Cost, alternate, run
 
@@ -21,35 +21,33 @@ print(executor.submit(submitit.helpers.CommandFunction(sys.argv[1:])).result())
 
 def measure(scale: Scale) -> list[Figure]:
     with open_scene() as scene:
+        # An environment that is activated: all start the script with the very same Python.
+        scene.env["PATH"] = f"{Path(PYTHON).parent}{os.pathsep}{scene.env['PATH']}"
         scene.write("hello.py", 'print("hi")\n')
         scene.write("submit.py", SUBMITIT)
         costs = alternate(_cases(scene), scale.launches)
     walls = {name: cost.wall_s for name, cost in costs.items()}
-    cpus = {f"{name}, CPU": cost.cpu_s for name, cost in costs.items()}
+    over_bare_s = walls["runctl"] - walls["bare"]
     return [
-        Figure(
-            "wall of runctl local hello.py, over bare",
-            walls["runctl"] - walls["bare"],
-            "s",
-            0.5,
-            details=walls | cpus,
-        ),
-        Figure("wall of runctl local / torchx local_cwd", walls["runctl"] / walls["torchx"], "×", 1),
-        Figure("wall of runctl local / submitit", walls["runctl"] / walls["submitit"], "×", 1),
+        Figure("wall of runctl local hello.py, over bare", over_bare_s, "s", 0.5, details=walls),
+        _against("torchx local_cwd", walls["runctl"], walls["torchx"]),
+        _against("submitit local", walls["runctl"], walls["submitit"]),
     ]
 
 
+def _against(peer: str, own_s: float, peers_s: float) -> Figure:
+    return Figure(f"wall of runctl local / {peer}", own_s / peers_s, "x", 1)
+
+
 def _cases(scene: Scene) -> dict[str, Callable[[], Cost]]:
-    peers_python = str(PEERS / "python")
     torchx = [str(PEERS / "torchx"), "run", "--wait", "-s", "local_cwd", "utils.python"]
     return {
-        "bare": _in(scene, [sys.executable, "hello.py"]),
+        "bare": _in(scene, ["python", "hello.py"]),
         "runctl": _in(scene, [RUNCTL, "local", "hello.py"]),
         "torchx": _in(scene, [*torchx, "--script", "hello.py"]),
-        "submitit": _in(scene, [peers_python, "submit.py", sys.executable, "hello.py"]),
+        "submitit": _in(scene, [str(PEERS / "python"), "submit.py", PYTHON, "hello.py"]),
     }
 
 
 def _in(scene: Scene, argv: list[str]) -> Callable[[], Cost]:
-    folder: Path = scene.project
-    return lambda: run(argv, cwd=folder, env=scene.env)
+    return lambda: run(argv, cwd=scene.project, env=scene.env)

@@ -55,7 +55,7 @@ def _ratios(costs: Mapping[str, Cost]) -> list[Figure]:
         Figure(
             f"CPU of {name}",
             costs[one].cpu_s / costs[other].cpu_s,
-            "×",
+            "x",
             limit,
             details={one: costs[one].cpu_s, other: costs[other].cpu_s},
         )
