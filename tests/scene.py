@@ -18,7 +18,9 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-ROOT = Path(__file__).resolve().parents[2]
+import zstandard
+
+ROOT = Path(__file__).resolve().parents[1]
 RUNCTL = str(Path(sys.executable).with_name("runctl"))
 DIGITS = ROOT / "examples" / "digits"
 PATIENCE_S = 60.0
@@ -48,6 +50,10 @@ class Scene:
         """Bring the digits example; the environment of the tests has what it needs."""
         shutil.copytree(DIGITS, self.project, dirs_exist_ok=True)
         (self.project / "requirements.txt").unlink()
+        self.use_own_python()
+
+    def use_own_python(self) -> None:
+        """Let scripts run under the Python of the tests, which has numpy."""
         self.env["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{self.env['PATH']}"
 
     # -- typing commands
@@ -82,6 +88,10 @@ class Scene:
         assert done.returncode == 0, done.stderr.decode()
         return done.stdout.decode().strip()
 
+    def wait(self, run_id: str, timeout_s: float = PATIENCE_S) -> int:
+        """Type ``wait``; return its exit code."""
+        return self.type("wait", run_id, timeout_s=timeout_s).returncode
+
     # -- looking behind the tool
 
     @property
@@ -104,7 +114,56 @@ class Scene:
         return [body for body in found if body["type"] == kind]
 
     def output(self, run_id: str, attempt: int = 1) -> bytes:
-        return (self.attempt(run_id, attempt) / "output.log").read_bytes()
+        path = self.attempt(run_id, attempt) / "output.log"
+        return path.read_bytes() if path.exists() else b""
+
+    def outputs(self, run_id: str, attempt: int = 1) -> Path:
+        """Return what the script knows as RUNCTL_OUTPUT_DIR."""
+        return self.attempt(run_id, attempt) / "outputs"
+
+    def exit_record(self, run_id: str, attempt: int = 1) -> dict[str, Any]:
+        """Return the exit record in the ledger."""
+        exits = self.bodies(run_id, "command_exited", attempt)
+        assert exits, f"the ledger has no exit record of attempt {attempt}"
+        record: dict[str, Any] = exits[-1]["exit"]
+        return record
+
+    def attempt_end(self, run_id: str, attempt: int = 1) -> dict[str, Any]:
+        ends = self.bodies(run_id, "attempt_ended", attempt)
+        assert len(ends) == 1, f"attempt {attempt} has {len(ends)} ends"
+        return ends[0]
+
+    def log_chunks(self, run_id: str, attempt: int = 1) -> list[Path]:
+        return sorted((self.run_folder(run_id) / "logs" / f"{attempt:04d}" / "0").glob("*.zst"))
+
+    def log_pieces(self, run_id: str, attempt: int = 1) -> Iterator[bytes]:
+        """Decode the log in the ledger, as anybody could who has zstd, chunk by chunk."""
+        position = 0
+        for path in self.log_chunks(run_id, attempt):
+            start, length = map(int, path.stem.split("-"))
+            data = decompress(path)
+            assert len(data) == length, f"{path.name} holds {len(data)} bytes"
+            assert start <= position, f"a gap before {path.name}: {position}"
+            if start + length > position:  # chunks may overlap while they are compacted
+                yield data[position - start :]
+                position = start + length
+
+    def manifests(self, run_id: str) -> list[dict[str, Any]]:
+        """Return the committed checkpoints, in order of attempt and sequence."""
+        paths = sorted((self.run_folder(run_id) / "checkpoints").glob("*/*/manifest.json"))
+        return [json.loads(path.read_bytes())["manifest"] for path in paths]
+
+    def committed(self, manifest: dict[str, Any]) -> dict[str, bytes]:
+        """Return the files of a committed checkpoint, from the blobs that it names."""
+        return {
+            file["path"]: b"".join(
+                (self.ledger / "blobs" / part["sha256"]).read_bytes() for part in file["parts"]
+            )
+            for file in manifest["files"]
+        }
+
+    def wait_for_output(self, run_id: str, words: bytes, attempt: int = 1) -> None:
+        self.wait_for(f"{words!r} in the output", lambda: words in self.output(run_id, attempt))
 
     def wait_for(self, what: str, condition: Callable[[], object]) -> None:
         deadline = time.monotonic() + PATIENCE_S
@@ -145,12 +204,20 @@ class Scene:
             if name in pids:
                 os.kill(pids[name], signal.SIGKILL)
 
+    def survivors(self) -> dict[int, list[str]]:
+        """Return what this scene has started and not ended, by folder and command line."""
+        return {
+            pid: argv
+            for pid, argv in processes()
+            if is_alive(pid)
+            and (any(str(self.home) in word for word in argv) or _works_in(pid, self.home))
+        }
+
     def end_all(self) -> None:
-        """End what this scene has started and not ended, by the folder in its command line."""
+        """End what this scene has started and not ended."""
         for _ in range(3):
-            for pid, argv in list(processes()):
-                if any(str(self.home) in word for word in argv) or _works_in(pid, self.home):
-                    kill_quietly(pid)
+            for pid in self.survivors():
+                kill_quietly(pid)
             time.sleep(0.02)
 
 
@@ -174,6 +241,13 @@ def undisturbed_weights(*arguments: str) -> str:
             timeout=PATIENCE_S,
         )
     return final_weights(done.stdout)
+
+
+def decompress(path: Path) -> bytes:
+    """Return what a chunk holds: zstd frames, with skippable frames between them."""
+    with path.open("rb") as file:
+        reader = zstandard.ZstdDecompressor().stream_reader(file, read_across_frames=True)
+        return reader.read()
 
 
 def processes() -> Iterator[tuple[int, list[str]]]:

@@ -16,7 +16,7 @@ from runctl.errors import (
     ObjectExists,
     UnsafePath,
 )
-from runctl.model.checkpoint import Manifest
+from runctl.model.checkpoint import Manifest, Summary
 from runctl.model.codec import encode, escape_name
 from runctl.model.ids import make_run_id
 from runctl.model.paths import RunPaths
@@ -437,3 +437,16 @@ def test_a_name_is_escaped_in_its_record(checkpoints: Checkpoints, tmp_path: Pat
 
 def test_parts_are_small_enough_for_any_store() -> None:
     assert blobs_module.PART_BYTES <= 64 * 1024**2
+
+
+def test_a_summary_with_an_integer_where_a_float_may_stand_keeps_its_digest(
+    tmp_path: Path,
+) -> None:
+    """What a checkpoint tells is typed by its format, not by us: 2 and 2.0 are one epoch."""
+    ledger = Ledger(MemoryObjects())
+    checkpoints = Checkpoints(ledger, RUN_ID, lambda: NOW)
+    path = tmp_path / "a.json"
+    path.write_text("{}", encoding="utf-8")
+    summary = Summary(format="json", epoch=2, loss=1, metrics={"accuracy": 1})
+    committed = checkpoints.commit(path, name="a.json", attempt=1, seq=1, summary=summary)
+    assert checkpoints.read(committed.manifest.key).summary.epoch == 2

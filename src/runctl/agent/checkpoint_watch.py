@@ -19,7 +19,7 @@ from runctl.agent.candidates import candidates
 from runctl.agent.journal import RETRY_MAX_S, RETRY_S, Journal
 from runctl.agent.openfiles import is_open_for_writing
 from runctl.errors import CheckpointChanged, IntegrityError, ObjectMissing, RunctlError, UnsafePath
-from runctl.model.checkpoint import Manifest, Summary
+from runctl.model.checkpoint import Manifest
 from runctl.model.codec import unescape_name
 from runctl.model.events import CheckpointCommitted, Warned
 from runctl.model.paths import number_in
@@ -27,6 +27,7 @@ from runctl.model.spec import CheckpointWish
 from runctl.store.checkpoints import Checkpoints
 from runctl.store.files import Signature, sign
 from runctl.store.formats import Wholeness, check, describe
+from runctl.store.summary import summarise
 
 QUICK_S = 0.2
 SCAN_SHARE = 20  # of the time, at most one part in so many goes into looking
@@ -187,7 +188,7 @@ class CheckpointWatch:
                 name=unit.path.name,
                 attempt=self._attempt,
                 seq=seq,
-                summary=_summarise(unit.path),
+                summary=summarise(describe(unit.path)),
                 is_cancelled=is_cancelled,
             )
         except (CheckpointChanged, IntegrityError, FileNotFoundError):
@@ -243,18 +244,6 @@ class CheckpointWatch:
         if code not in self._warned:
             self._warned.add(code)
             self._journal.append(Warned(code=code.split(":", maxsplit=1)[0], message=message))
-
-
-def _summarise(path: Path) -> Summary:
-    found = describe(path)
-    return Summary(
-        format=found.format,
-        step=found.step,
-        epoch=found.epoch,
-        loss=found.loss,
-        metrics=found.metrics,
-        parameter_count=found.parameter_count,
-    )
 
 
 def _lower_priority() -> None:

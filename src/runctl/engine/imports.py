@@ -6,10 +6,10 @@ from pathlib import Path
 
 from runctl.engine.session import Session
 from runctl.errors import CheckpointNotFound, IntegrityError
-from runctl.model.checkpoint import Summary
 from runctl.model.spec import Spec
 from runctl.store.checkpoints import Checkpoints
 from runctl.store.formats import Wholeness, check, describe
+from runctl.store.summary import summarise
 
 IMPORTED = 0
 
@@ -22,18 +22,5 @@ def import_checkpoint(session: Session, spec: Spec, path: Path) -> None:
     if verdict.wholeness is Wholeness.TORN:
         raise IntegrityError(f"checkpoint {path} is not whole: {verdict.reason}")
     checkpoints = Checkpoints(session.ledger, spec.run_id, session.clock)
-    summary = summarise(path)
+    summary = summarise(describe(path))
     checkpoints.commit(path, name=path.name, attempt=IMPORTED, seq=1, summary=summary)
-
-
-def summarise(path: Path) -> Summary:
-    """Return what the checkpoint says of itself."""
-    found = describe(path)
-    return Summary(
-        format=found.format,
-        step=found.step,
-        epoch=found.epoch,
-        loss=found.loss,
-        metrics=found.metrics,
-        parameter_count=found.parameter_count,
-    )

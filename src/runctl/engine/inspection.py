@@ -18,6 +18,7 @@ from runctl.store.formats import (
     describe,
     inspect_format,
 )
+from runctl.store.summary import summarise
 
 UNKNOWN = "unknown"
 JSON = "json"
@@ -58,17 +59,6 @@ def _inspect(path: Path, signature: Signature, *, is_deep: bool) -> CheckpointVi
     if fmt.name == JSON and found.step is None and found.epoch is None:
         return None
     return _view(path, signature, summarise(found), verdict, reason)
-
-
-def summarise(found: Description) -> Summary:
-    return Summary(
-        format=found.format,
-        step=found.step,
-        epoch=found.epoch,
-        loss=found.loss,
-        metrics=found.metrics,
-        parameter_count=found.parameter_count,
-    )
 
 
 def detail(view: CheckpointView, files: dict[str, int], found: Description) -> CheckpointDetail:

@@ -229,7 +229,8 @@ _CHANGES: dict[type, Callable[[Attempt, Any], dict[str, object]]] = {
     CommandStarted: lambda _, b: {"pid": b.pid},
     CheckpointCommitted: lambda a, b: {
         "checkpoint_count": a.checkpoint_count + 1,
-        "last_checkpoint": b,
+        # Committed newest first when behind: the number tells the order of writing.
+        "last_checkpoint": max(filter(None, (a.last_checkpoint, b)), key=lambda c: c.seq),
     },
     Warned: lambda a, b: {"warnings": (*a.warnings, b)},
     StopBegun: lambda _, b: {"stop": b, "state": State.STOPPING},

@@ -22,7 +22,7 @@ from runctl.errors import (
     ObjectMissing,
 )
 from runctl.model.checkpoint import CheckpointFile, Manifest, SealedManifest, Summary
-from runctl.model.codec import encode, escape_name, unescape_name
+from runctl.model.codec import decode, encode, escape_name, unescape_name
 from runctl.model.paths import RunPaths, check_relative
 from runctl.store.blobs import Blobs, Clock
 from runctl.store.files import Signature, fetch_file, file_name, files_under, sign, store_file
@@ -161,6 +161,8 @@ def digest(manifest: Manifest) -> str:
 
 
 def seal(manifest: Manifest) -> SealedManifest:
+    """Add the digest of what a reader will find: the types are those of the record."""
+    manifest = decode(encode(manifest), Manifest, key=manifest.key)
     return SealedManifest(manifest=manifest, sha256=digest(manifest))
 
 

@@ -45,6 +45,10 @@ class Ledger:
                 run=run_id,
             ) from error
 
+    def has_spec(self, run_id: str) -> bool:
+        """Tell whether there is such a run: without its spec it is one that is being removed."""
+        return self.objects.head(RunPaths(run_id).spec) is not None
+
     def claims(self, run_id: str) -> list[Claim]:
         """Return the claims in order of their attempt."""
         keys = [info.key for info in self.objects.list(RunPaths(run_id).claims)]
@@ -111,12 +115,14 @@ class Ledger:
             return None
 
     def delete_run(self, run_id: str) -> None:
-        """Delete all records of the run, its spec last: a second call finishes the first."""
+        """Delete all records of the run, its spec first: from then on there is no such run.
+
+        A second call finishes the first.
+        """
         paths = RunPaths(run_id)
-        for key in [info.key for info in self.objects.list(paths.root)]:
-            if key != paths.spec:
-                self.objects.delete(key)
         self.objects.delete(paths.spec)
+        for key in [info.key for info in self.objects.list(paths.root)]:
+            self.objects.delete(key)
 
     def read(self, key: str, kind: type[R]) -> R:
         return decode(self.objects.get(key), kind, key=key)

@@ -16,7 +16,7 @@ from runctl.store.snapshot import read_tree
 def referenced_blobs(ledger: Ledger) -> set[str]:
     """Return the digests that any record of any run names."""
     found: set[str] = set()
-    for run_id in ledger.run_ids():
+    for run_id in filter(ledger.has_spec, ledger.run_ids()):
         found |= _of_code(ledger, run_id)
         for info in ledger.objects.list(RunPaths(run_id).checkpoints):
             found |= _of_files(ledger.read(info.key, SealedManifest).manifest.files)
