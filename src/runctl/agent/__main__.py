@@ -27,8 +27,7 @@ def supervise(folder: AttemptFolder, read_descriptor: int, write_descriptor: int
     lock = reaper.take_lock(str(folder.agent_lock))
     if lock is None:
         return _WAITS_FOR_ITS_PHASES  # an agent is at work: the reaper tries again later
-    os.truncate(lock, 0)
-    os.write(lock, str(os.getpid()).encode())  # for whoever looks behind the tool
+    reaper.sign_lock(lock, str(os.getpid()))  # for whoever looks behind the tool
     plan = read_plan(folder)
     ledger = Ledger(open_objects(plan.store))
     link = ReaperLink(read_descriptor, write_descriptor)

@@ -21,7 +21,8 @@ def reaper_command(python: str, verb: str, *arguments: str) -> list[str]:
 
 
 def agent_command(python: str) -> list[str]:
-    return [python, "-I", "-m", "runctl.agent"]
+    # -u: nothing is left to be written at exit, where a full disk would change the status.
+    return [python, "-I", "-u", "-m", "runctl.agent"]
 
 
 def make_order(

@@ -88,14 +88,15 @@ def _launcher(path: Path, script: str, python: Path) -> list[str]:
     """Return what runs the script: Python, the script itself, or the shell that it names."""
     if path.suffix == ".py":
         return [str(python), script]
-    if os.access(path, os.X_OK):
-        return [os.path.join(".", script)]
-    return [*_shebang(path), script]
-
-
-def _shebang(path: Path) -> list[str]:
     with path.open("rb") as file:
         first = file.readline(256)
+    if os.access(path, os.X_OK) and (first.startswith(b"#!") or b"\0" in first):
+        return [os.path.join(".", script)]
+    return [*_shebang(first), script]
+
+
+def _shebang(first: bytes) -> list[str]:
+    """Return what the first line names; without one it is text for a shell, as a shell has it."""
     if not first.startswith(b"#!"):
         return ["sh"]
     return shlex.split(os.fsdecode(first[2:]).strip()) or ["sh"]

@@ -5,18 +5,18 @@ from __future__ import annotations
 import os
 import shutil
 import time
-import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from runctl.agent.environment import Prepared, Settings, prepare
+from runctl.agent.faults import print_fault
 from runctl.agent.folder import AttemptFolder
 from runctl.agent.journal import Journal
 from runctl.agent.link import ReaperLink
 from runctl.agent.orders import Orders
 from runctl.agent.plan import Plan
-from runctl.errors import PhaseFailed, RunctlError
+from runctl.errors import IntegrityError, PhaseFailed, RunctlError
 from runctl.model.codec import escape_name, unescape_name
 from runctl.model.events import EnvironmentReady, Phase, PhaseFinished, PhaseStarted, ResumeChosen
 from runctl.model.spec import EnvironmentWish, Spec
@@ -63,7 +63,7 @@ class Phases:
         try:
             yield notes
         except Exception as error:  # a fault of ours must end the run by name, not in a loop
-            traceback.print_exc()
+            print_fault()
             if self._orders.is_given() and phase is not Phase.RUNNING:
                 raise Halted from error
             raise _failed(phase, error) from error
@@ -130,6 +130,11 @@ class Phases:
                     passed_over={label_of(key): why for key, why in choice.passed_over.items()},
                 )
             )
+            if manifest is None:
+                raise IntegrityError(
+                    f"none of the {len(choice.passed_over)} committed checkpoints verifies",
+                    hint=f"runctl checkpoint verify {self._spec.run_id} --deep",
+                )
         return choice.path
 
     def _choose(self, checkpoints: Checkpoints, wanted: str | None) -> Choice:

@@ -145,6 +145,7 @@ class Reaper:
         self.leftovers: set[int] = set()
         self.polite_until = 0.0
         self.unfinished: dict | None = None  # type: ignore[type-arg]
+        self.is_without_room = False
 
     def path(self, name: str) -> str:
         return f"{self.folder}/{name}"
@@ -158,9 +159,8 @@ class Reaper:
             if descriptor is None:
                 self.release_locks()
                 return _holder_of(path)
-            os.truncate(descriptor, 0)
-            os.write(descriptor, self.holder.encode())
             self.locks.append(descriptor)
+            sign_lock(descriptor, self.holder)
         return None
 
     def release_locks(self) -> None:
@@ -192,7 +192,7 @@ class Reaper:
     def patience(self) -> float | None:
         """Return for how long nothing but a signal or a word can change anything."""
         if self.unfinished is not None:
-            return LEFTOVER_POLL_S
+            return QUEUE_POLL_S if self.is_without_room else LEFTOVER_POLL_S
         if len(self.locks) < len(self.lock_paths):
             return QUEUE_POLL_S
         if not self.agent_pid:
@@ -201,6 +201,7 @@ class Reaper:
 
     def keep_locks(self) -> None:
         if len(self.locks) < len(self.lock_paths) and self.take_locks() is None:
+            note_birth(self.folder)  # the time in the queue was not the run's
             self.tell_agent("locked")
 
     def on_terminate(self) -> None:
@@ -288,9 +289,13 @@ class Reaper:
         if self.command_pid or self.exit is not None or self.is_bereaved:
             return
         command = read_json(self.path(COMMAND)) or {}
-        output = os.open(self.path(OUTPUT), os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
-        reserve(self.path(STARTED))
-        reserve(self.path(EXIT))
+        try:
+            output = os.open(self.path(OUTPUT), os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+            reserve(self.path(STARTED))
+            reserve(self.path(EXIT))
+        except OSError:  # started without room for its record, it could never be told how it ended
+            self.tell_agent("full")
+            return
         self.started = {"at": time.time(), "monotonic": time.monotonic()}
         pid, error = spawn(command["argv"], command["cwd"], command["env"], output)
         os.close(output)
@@ -352,7 +357,7 @@ class Reaper:
             self.exit, self.unfinished = exit_record, None
             self.tell_agent("exited")
         else:
-            self.unfinished = exit_record
+            self.unfinished, self.is_without_room = exit_record, True
 
     def write_exit(self, exit_record: dict) -> bool:  # type: ignore[type-arg]
         try:
@@ -381,7 +386,7 @@ class Reaper:
 
 
 def _children_of(parent: int) -> set[int]:
-    """Return the children of a process; none where there is no /proc."""
+    """Return the living children of a process; none where there is no /proc."""
     try:
         names = os.listdir("/proc")
     except FileNotFoundError:
@@ -392,8 +397,9 @@ def _children_of(parent: int) -> set[int]:
 def _parent_of(pid: str) -> int:
     try:
         with open(f"/proc/{pid}/stat", "rb") as file:
-            return int(file.read().rpartition(b")")[2].split()[1])
-    except (OSError, IndexError):
+            state, parent = file.read().rpartition(b")")[2].split()[:2]
+            return -1 if state == b"Z" else int(parent)  # a zombie only waits to be reaped
+    except (OSError, ValueError):
         return -1
 
 
@@ -401,6 +407,15 @@ def _kill(send, target: int, number: int) -> None:  # type: ignore[no-untyped-de
     try:
         send(target, number)
     except (ProcessLookupError, PermissionError):
+        pass
+
+
+def sign_lock(descriptor: int, holder: str) -> None:
+    """Write who holds it, for those who look; a full disk costs them only the name."""
+    try:
+        os.truncate(descriptor, 0)
+        os.write(descriptor, holder.encode())
+    except OSError:
         pass
 
 
@@ -458,9 +473,21 @@ def _become(argv, cwd, env, output, keep, error_write, is_agent) -> None:  # typ
         os.chdir(cwd)
         os.execvpe(argv[0], argv, env)
     except BaseException as error:  # noqa: BLE001 - whatever it is, the parent must hear it
-        os.write(error_write, str(error).encode(errors="replace"))
+        os.write(error_write, _why_not(argv[0], error).encode(errors="replace"))
     finally:
         os._exit(127)
+
+
+def _why_not(program, error) -> str:  # type: ignore[no-untyped-def]
+    """Say which file is the trouble: of a script it is the one that its first line names."""
+    if not isinstance(error, OSError) or not os.path.isfile(program):
+        return str(error)
+    with open(program, "rb") as file:
+        first = file.readline(256)
+    if not first.startswith(b"#!") or not os.access(program, os.X_OK):
+        return f"{error.strerror}: {program}"
+    interpreter = first[2:].strip().decode(errors="replace")
+    return f"{error.strerror}: {interpreter!r}, which is named in the first line of {program}"
 
 
 def _raise_oom_score() -> None:
@@ -490,7 +517,7 @@ def start(order: dict) -> dict:  # type: ignore[type-arg]
         write_json(f"{folder}/{SECRETS}", order["secrets"])
     write_json(f"{folder}/{PLAN}", order["plan"])
     if not os.path.exists(f"{folder}/{BIRTH}"):
-        write_json(f"{folder}/{BIRTH}", {"monotonic": time.monotonic()})
+        note_birth(folder)
     answer_read, answer_write = os.pipe()
     if os.fork() == 0:
         os.close(answer_read)
@@ -499,6 +526,14 @@ def start(order: dict) -> dict:  # type: ignore[type-arg]
     with open(answer_read, "rb") as pipe:
         data = pipe.read()
     return json.loads(data) if data else {"answer": "failed", "error": "the reaper died"}
+
+
+def note_birth(folder: str) -> None:
+    """Note since when the attempt uses up its time."""
+    try:
+        write_json(f"{folder}/{BIRTH}", {"monotonic": time.monotonic()})
+    except OSError:  # a full disk: the time counts from when the agent looks
+        pass
 
 
 def _live(order: dict, answer_write: int) -> None:  # type: ignore[type-arg]
@@ -512,13 +547,34 @@ def _live(order: dict, answer_write: int) -> None:  # type: ignore[type-arg]
         reaper = Reaper(order["folder"], order["agent"], order["locks"], order["holder"])
         holder = reaper.take_locks()
         answer = _answer(own_lock, holder, order["queue"])
+        if answer["answer"] == "busy" and order["secrets"] is not None:
+            forget(order["folder"])
         os.write(answer_write, json.dumps(answer).encode())
         os.close(answer_write)
         if answer["answer"] in ("started", "queued") and own_lock is not None:
             reaper.run()
         status = 0
+    except Exception as error:  # noqa: BLE001 - whatever it is, who asked must hear it
+        _complain(answer_write, error)
     finally:
         os._exit(status)
+
+
+def _complain(answer_write: int, error: Exception) -> None:
+    try:
+        answer = {"answer": "failed", "error": str(error)}
+        os.write(answer_write, json.dumps(answer).encode())
+    except OSError:  # it has had its answer; what is left is the log
+        sys.excepthook(type(error), error, error.__traceback__)
+
+
+def forget(folder: str) -> None:
+    """Take away what a start has brought that was then refused, secrets first."""
+    for name in (SECRETS, PLAN, BIRTH):
+        try:
+            os.unlink(f"{folder}/{name}")
+        except FileNotFoundError:
+            pass
 
 
 def _take_own_lock(path: str) -> int | None:

@@ -28,9 +28,16 @@ class Relauncher:
 
     def run(self) -> None:
         run = self.ledger.load(self.plan.run_id)
+        if self._was_told_to_stop():
+            return
         for action in next_actions(run):
             if self._claim(run, action):
                 self._start(run)
+
+    def _was_told_to_stop(self) -> bool:
+        """A request that came when the attempt was over already is meant for the whole run."""
+        requests = self.ledger.requests(self.plan.run_id)
+        return any(request.attempt == self.plan.attempt for request in requests)
 
     def _nonce(self) -> str:
         return f"relaunch-by-{self.plan.attempt}"

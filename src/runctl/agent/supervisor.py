@@ -11,7 +11,6 @@ import platform
 import socket
 import threading
 import time
-import traceback
 from datetime import UTC, datetime
 from typing import Any
 
@@ -20,6 +19,7 @@ import msgspec
 from runctl.agent import reaper
 from runctl.agent.checkpoint_watch import CheckpointWatch
 from runctl.agent.command import build_command, watched_folders
+from runctl.agent.faults import print_fault
 from runctl.agent.folder import AttemptFolder
 from runctl.agent.journal import Journal, retry_until_done
 from runctl.agent.link import ReaperLink
@@ -97,7 +97,7 @@ class Supervisor:
         except Exception as error:
             if self._folder.started.exists():
                 raise
-            traceback.print_exc()
+            print_fault()
             message = f"a fault of runctl's own: {type(error).__name__}: {error}"
             return AttemptEnded(cause=Cause.PHASE, phase=self._phases.current, message=message)
 
@@ -163,6 +163,8 @@ class Supervisor:
             self._tell_started()
             if self._is_bereaved():
                 return self._end_bereaved()
+            if self._link.has_said("full"):
+                raise PhaseFailed("the command was not started: the instance's disk is full")
             if self._link.has_said("terminate"):
                 self._orders.give(Order(Cause.STOP, "the machine or its user ended the reaper"))
             stopper.enforce(self._orders.current)

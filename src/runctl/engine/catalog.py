@@ -56,7 +56,7 @@ class Catalog:
 
     def summary(self, run_id: str) -> RunSummary:
         known = self._known.get(run_id)
-        if known is not None and not self._ledger.is_claimed(run_id, known.attempts + 1):
+        if known is not None and self._is_current(run_id, known):
             return known
         run = self._ledger.load(run_id)
         found = summarise(run)
@@ -64,6 +64,10 @@ class Catalog:
             self._known[run_id] = found
             self._learnt += 1
         return found
+
+    def _is_current(self, run_id: str, known: RunSummary) -> bool:
+        is_claimed = self._ledger.is_claimed(run_id, known.attempts + 1)
+        return not is_claimed and self._ledger.has_spec(run_id)
 
 
 def summarise(run: Run) -> RunSummary:

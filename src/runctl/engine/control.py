@@ -6,11 +6,18 @@ import shutil
 import time
 from datetime import timedelta
 
-from runctl.engine.follow import revive, wait
+from runctl.engine.follow import revive, wait, will_retry
 from runctl.engine.instances import collect_secrets, folder_of, start_attempt
 from runctl.engine.outcome import judge
 from runctl.engine.session import Session
-from runctl.errors import ObjectExists, RunActive, RunFinished, TryAgain
+from runctl.errors import (
+    ConflictError,
+    ObjectExists,
+    RunActive,
+    RunFinished,
+    RunNotFound,
+    TryAgain,
+)
 from runctl.model.events import Request, RequestKind
 from runctl.model.ids import make_run_id
 from runctl.model.run import Run, State
@@ -26,7 +33,11 @@ REVIVAL_S = 60.0
 def stop(session: Session, run_id: str, *, is_now: bool, timeout: timedelta | None) -> Run:
     """Ask the run to stop, and wait until it has. Raises RunFinished if it is over already."""
     run = judge(session, run_id)
-    if run.last is None or run.is_over:
+    if run.last is None:
+        raise ConflictError(
+            f"run {run.spec.name} was never started", hint=f"runctl rm {run_id}", run=run_id
+        )
+    if run.is_over and not will_retry(session, run):
         raise RunFinished(
             f"run {run.spec.name} is over: it {_past(run.state)}",
             hint=f"runctl status {run_id}",
@@ -51,11 +62,14 @@ def resume(session: Session, run_id: str, *, checkpoint: str | None) -> Run:
     An attempt whose processes were killed is revived first, so that its last checkpoints and
     the end of its log are saved. Raises RunActive, RunFinished or CheckpointNotFound.
     """
-    run = _end_for_sure(session, judge(session, run_id))
-    _check_can_resume(run)
+    run = judge(session, run_id)
     secrets = collect_secrets(run.spec.command.secrets, session.environ)
     checkpoints = Checkpoints(session.ledger, run_id, session.clock)
     wanted = find(checkpoints, checkpoint) if checkpoint is not None else None
+    if _was_cut_short(session, run, wanted):
+        return _start_last(session, run, secrets)
+    run = _end_for_sure(session, run)
+    _check_can_resume(run)
     instance = run.last.instance if run.last else "local"
     claim = next_claim(
         session.ledger,
@@ -74,6 +88,20 @@ def resume(session: Session, run_id: str, *, checkpoint: str | None) -> Run:
         ) from error
     start_attempt(session, run.spec, instance, claim.attempt, secrets=secrets)
     return session.ledger.load(run_id)
+
+
+def _was_cut_short(session: Session, run: Run, wanted: str | None) -> bool:
+    """Tell whether a resume of before has claimed this attempt, and could not start it."""
+    recorded = session.ledger.load(run.run_id).last
+    if not run.is_over or recorded is None or recorded.state is not State.PENDING:
+        return False
+    return session.ledger.claims(run.run_id)[-1].resume_from == wanted
+
+
+def _start_last(session: Session, run: Run, secrets: dict[str, str]) -> Run:
+    last = run.attempts[-1]
+    start_attempt(session, run.spec, last.instance, last.number, secrets=secrets)
+    return session.ledger.load(run.run_id)
 
 
 def _end_for_sure(session: Session, run: Run) -> Run:
@@ -96,7 +124,7 @@ def _end_for_sure(session: Session, run: Run) -> Run:
 
 
 def _check_can_resume(run: Run) -> None:
-    if not run.is_over:
+    if run.last is not None and not run.is_over:
         raise RunActive(
             f"run {run.spec.name} is {run.state.value}; it needs no resuming",
             hint=f"runctl logs {run.run_id} -f",
@@ -112,8 +140,12 @@ def _check_can_resume(run: Run) -> None:
 
 def remove(session: Session, run_id: str) -> Removed:
     """Delete a run that is over: its records, its folders, and bytes that nobody needs."""
-    run = judge(session, run_id)
-    if not run.is_over and run.last is not None:
+    try:
+        run = judge(session, run_id)
+    except RunNotFound:  # its removal was cut short: the records that are left go now
+        session.ledger.delete_run(run_id)
+        return Removed(run_ids=(run_id,), freed_bytes=sweep(session))
+    if (not run.is_over and run.last is not None) or will_retry(session, run):
         raise RunActive(
             f"run {run.spec.name} is {run.state.value}", hint=f"runctl stop {run_id}", run=run_id
         )
@@ -125,7 +157,13 @@ def remove(session: Session, run_id: str) -> Removed:
 
 
 def sweep(session: Session) -> int:
-    """Delete blobs that no record has named for a day; return the bytes freed."""
+    """Finish removals that were cut short; delete blobs that no record has named for a day.
+
+    Returns the bytes freed.
+    """
+    for run_id in session.ledger.run_ids():
+        if not session.ledger.has_spec(run_id):
+            session.ledger.delete_run(run_id)
     referenced = referenced_blobs(session.ledger)
     return Blobs(session.ledger.objects, session.clock).sweep(referenced)
 

@@ -21,8 +21,8 @@ def find_run(session: Session, reference: str) -> str:
     """
     with Catalog(session.ledger, session.cache_dir) as catalog:
         ids = catalog.run_ids()
-        if reference == LAST and ids:
-            return ids[0]
+        if reference == LAST and (last := next(filter(session.ledger.has_spec, ids), None)):
+            return last
         if is_run_id(reference) and reference in set(ids):
             return reference
         found = [run_id for run_id in ids if reference and run_id.startswith(reference)]
