@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import platform
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from os import cpu_count, getloadavg
@@ -23,7 +23,7 @@ class Figure:
     unit: str
     limit: float | None = None
     is_minimum: bool = False  # the limit is a least, not a most
-    details: dict[str, object] = field(default_factory=dict)
+    details: Mapping[str, object] = field(default_factory=dict)
 
     @property
     def is_met(self) -> bool:

@@ -29,9 +29,8 @@ def measure(scale: Scale) -> list[Figure]:
 
 def _install(folder: Path) -> Path:
     """Make an environment as a user would; return where its packages lie."""
-    env = {"PATH": os.environ["PATH"], "HOME": os.environ["HOME"]}
-    env |= {"VIRTUAL_ENV": str(folder / "env"), "UV_LINK_MODE": "copy"}
-    _type(env, UV, "build", "--wheel", "--quiet", "--out-dir", str(folder), str(ROOT))
+    env = os.environ | {"VIRTUAL_ENV": str(folder / "env"), "UV_LINK_MODE": "copy"}
+    _type(env, PYTHON, "-m", "hatchling", "build", "-t", "wheel", "-d", str(folder))
     _type(env, UV, "venv", "--quiet", "--python", PYTHON, str(folder / "env"))
     needed = ["--require-hashes", "-r", str(ROOT / "requirements" / "base.txt")]
     _type(env, UV, "pip", "install", "--quiet", *needed)

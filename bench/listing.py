@@ -37,8 +37,9 @@ def measure(scale: Scale) -> list[Figure]:
 def _check(scene: Scene) -> None:
     """See that the listing lists: a fast answer that is wrong is no figure."""
     done = scene.type(*PAGE, "--output", "json")
-    listed = json.loads(done.stdout)
-    assert listed, f"no runs were listed: {done.stderr.decode()}"
+    assert done.returncode == 0, f"no runs were listed: {done.stderr.decode()}"
+    names = [found["name"] for found in json.loads(done.stdout)]
+    assert names[:3] == ["sweep-00000", "sweep-00001", "sweep-00002"], names
 
 
 def _typed(scene: Scene, words: tuple[str, ...]) -> Callable[[], Cost]:

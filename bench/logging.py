@@ -148,5 +148,3 @@ def _bare_seconds(scene: Scene, size_bytes: int) -> float:
             check=True,
         )
     return time.perf_counter() - began
-
-

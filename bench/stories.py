@@ -23,6 +23,7 @@ from runctl.model.events import (
     PhaseFinished,
     PhaseStarted,
 )
+from runctl.model.hyperparams import parse_hyperparams
 from runctl.model.ids import make_run_id
 from runctl.model.paths import RunPaths
 from runctl.model.spec import Code, Command, Spec
@@ -60,7 +61,9 @@ def _make_spec(at: datetime, index: int, chance: random.Random) -> Spec:
         owner="owner-0123456789abcdef",
         created_at=at,
         target="local",
-        command=Command(script="train.py", hyperparams={"lr": 0.01, "epochs": index % 50}),
+        command=Command(
+            script="train.py", hyperparams=parse_hyperparams(f"lr=0.01,epochs={index % 50}")
+        ),
         code=Code(snapshot="0" * 64, tree_bytes=1000, file_count=12, total_bytes=34_567),
         runctl_version="0.0.0",
     )
