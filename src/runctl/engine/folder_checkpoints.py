@@ -92,7 +92,7 @@ class FolderCheckpoints:
     def fetch(self, which: str, folder: Path) -> LocalCheckpoint:
         raise UsageError(
             f"{self._path} is on this machine already: only a run's checkpoint is downloaded",
-            hint=f"cp -r {self._path}/{which} {folder}",
+            hint=f"runctl checkpoint verify {self._path} {which} --deep, and cp it to {folder}",
         )
 
     def held(self, views: Sequence[CheckpointView]) -> dict[str, str]:
