@@ -1,0 +1,87 @@
+"""What a run leaves behind is stored once, whole, and comes back inside its folder."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from runctl.errors import IntegrityError, UnsafePath
+from runctl.store.blobs import Blobs
+from runctl.store.ledger import Ledger
+from runctl.store.outputs import fetch_outputs, read_outputs, store_outputs
+from tests.records import RUN_ID, FakeClock
+from tests.stores import MemoryObjects
+
+
+@pytest.fixture
+def ledger() -> Ledger:
+    return Ledger(MemoryObjects(FakeClock()))
+
+
+@pytest.fixture
+def blobs(ledger: Ledger) -> Blobs:
+    return Blobs(ledger.objects, FakeClock())
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    folder = tmp_path / "outputs"
+    (folder / "plots").mkdir(parents=True)
+    (folder / "metrics.json").write_text("{}")
+    (folder / "plots" / "loss curve.png").write_bytes(b"\x89PNG")
+    return folder
+
+
+def test_outputs_come_back(ledger: Ledger, blobs: Blobs, folder: Path, tmp_path: Path) -> None:
+    stored = store_outputs(ledger, blobs, RUN_ID, 1, folder)
+    assert read_outputs(ledger, RUN_ID, 1) == stored
+    assert stored.size_bytes == 6
+    fetch_outputs(blobs, stored, tmp_path / "back")
+    assert (tmp_path / "back" / "metrics.json").read_text() == "{}"
+    assert (tmp_path / "back" / "plots" / "loss curve.png").read_bytes() == b"\x89PNG"
+
+
+def test_there_may_be_none(ledger: Ledger, blobs: Blobs, tmp_path: Path) -> None:
+    assert read_outputs(ledger, RUN_ID, 1) is None
+    assert store_outputs(ledger, blobs, RUN_ID, 1, tmp_path / "absent").files == ()
+    found = read_outputs(ledger, RUN_ID, 1)
+    assert found is not None
+    assert found.files == ()
+
+
+def test_what_was_stored_first_stands(ledger: Ledger, blobs: Blobs, folder: Path) -> None:
+    first = store_outputs(ledger, blobs, RUN_ID, 1, folder)
+    assert store_outputs(ledger, blobs, RUN_ID, 1, folder) == first
+    (folder / "late.txt").write_text("written by something that outlived the command")
+    assert store_outputs(ledger, blobs, RUN_ID, 1, folder) == first
+    assert read_outputs(ledger, RUN_ID, 1) == first
+
+
+def test_a_link_that_leads_out_is_not_followed(ledger: Ledger, blobs: Blobs, folder: Path) -> None:
+    (folder / "secret").symlink_to("/etc/hostname")
+    with pytest.raises(UnsafePath, match="secret"):
+        store_outputs(ledger, blobs, RUN_ID, 1, folder)
+    assert read_outputs(ledger, RUN_ID, 1) is None
+
+
+@pytest.mark.parametrize("path", ["../x", "/tmp/x", "plots/../../x", ""])
+def test_a_path_that_leads_out_is_refused(
+    ledger: Ledger, blobs: Blobs, folder: Path, tmp_path: Path, path: str
+) -> None:
+    stored = store_outputs(ledger, blobs, RUN_ID, 1, folder)
+    files = (*stored.files, msgspec.structs.replace(stored.files[0], path=path))
+    with pytest.raises(UnsafePath):
+        fetch_outputs(blobs, msgspec.structs.replace(stored, files=files), tmp_path / "back")
+    assert {entry.name for entry in tmp_path.iterdir()} <= {"outputs", "back"}
+
+
+def test_damaged_outputs_are_named(
+    ledger: Ledger, blobs: Blobs, folder: Path, tmp_path: Path
+) -> None:
+    stored = store_outputs(ledger, blobs, RUN_ID, 1, folder)
+    digest = stored.files[0].parts[0].sha256
+    ledger.objects.put(f"blobs/{digest}", b"!!")
+    with pytest.raises(IntegrityError, match=digest):
+        fetch_outputs(blobs, stored, tmp_path / "back")
