@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import difflib
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from runctl.config import Settings, owner_id
 from runctl.engine.instances import collect_secrets, start_attempt
+from runctl.engine.outcome import judge
 from runctl.engine.references import find_run
 from runctl.engine.session import Session, provider_of
 from runctl.errors import ConflictError, RefusedError, RunNotFound, ScriptNotFound, UsageError
@@ -124,15 +126,28 @@ def describe(prepared: Prepared, session: Session) -> LaunchPlan:
 def launch(prepared: Prepared, session: Session) -> Run:
     """Store the code, write the spec, claim attempt 1 and start it; return the run.
 
-    A run of the same name that is active and asks for the same thing is adopted; any other
-    of that name is a conflict.
+    A run of the same name that is active and asks for the same thing is adopted, and its
+    launch finished if it was cut short; any other of that name is a conflict.
     """
     secrets = collect_secrets(prepared.settings.run.secrets, session.environ)
     spec = _make_spec(prepared, session)
     adopted = _adopt(spec, prepared.request, session)
-    if adopted is not None:
-        return adopted
-    session.ledger.create_run(spec)
+    if adopted is None:
+        session.ledger.create_run(spec)
+        _begin_first(prepared, session, spec, secrets)
+    elif adopted.last is None:
+        _begin_first(prepared, session, adopted.spec, secrets)
+    elif judge(session, adopted.run_id).is_over:
+        start_attempt(
+            session, adopted.spec, adopted.last.instance, adopted.last.number, secrets=secrets
+        )
+    return session.ledger.load(adopted.run_id if adopted else spec.run_id)
+
+
+def _begin_first(
+    prepared: Prepared, session: Session, spec: Spec, secrets: Mapping[str, str]
+) -> None:
+    """Claim attempt 1 and start it; where it is refused, the run is taken back."""
     instance = _provide(spec)
     _import_checkpoint(prepared, session, spec)
     claim = next_claim(
@@ -151,7 +166,6 @@ def launch(prepared: Prepared, session: Session) -> Run:
     except ConflictError:
         session.ledger.delete_run(spec.run_id)  # refused: there never was such a run
         raise
-    return session.ledger.load(spec.run_id)
 
 
 def _import_checkpoint(prepared: Prepared, session: Session, spec: Spec) -> None:
