@@ -54,6 +54,7 @@ def _write_run(ledger: Ledger, at: datetime, index: int, chance: random.Random) 
 
 
 def _make_spec(at: datetime, index: int, chance: random.Random) -> Spec:
+    hyperparams = parse_hyperparams(f"lr=0.01,epochs={index % 50}")
     return Spec(
         run_id=make_run_id(at, chance.randbytes(4)),
         name=f"sweep-{index:05d}",
@@ -61,9 +62,7 @@ def _make_spec(at: datetime, index: int, chance: random.Random) -> Spec:
         owner="owner-0123456789abcdef",
         created_at=at,
         target="local",
-        command=Command(
-            script="train.py", hyperparams=parse_hyperparams(f"lr=0.01,epochs={index % 50}")
-        ),
+        command=Command(script="train.py", hyperparams=hyperparams),
         code=Code(snapshot="0" * 64, tree_bytes=1000, file_count=12, total_bytes=34_567),
         runctl_version="0.0.0",
     )

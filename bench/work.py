@@ -24,9 +24,10 @@ from runctl.store.ledger import Ledger
 BUFFER_BYTES = MIB
 
 
-def fill(path: Path, size_bytes: int) -> None:
+def fill(path: Path, size_bytes: int, *, header: bytes = b"") -> None:
     """Write random bytes: no two parts are the same, and nothing can be compressed."""
     with path.open("wb") as file:
+        file.write(header)
         for _ in range(size_bytes // MIB):
             file.write(os.urandom(MIB))
 
