@@ -90,6 +90,12 @@ def test_compaction_keeps_every_byte_and_one_chunk(log: Log, objects: MemoryObje
     assert [frame.data for frame in log.read()] == LINES
 
 
+def test_compacting_one_chunk_loses_nothing(log: Log) -> None:
+    (chunk,) = ship(log, WHOLE)
+    assert log.compact([chunk]) == chunk
+    assert read(log) == WHOLE
+
+
 def test_a_crash_during_compaction_shows_nothing_twice(log: Log, objects: MemoryObjects) -> None:
     chunks = ship(log, *LINES)
     before = dict(objects.contents)
