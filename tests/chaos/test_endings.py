@@ -28,7 +28,7 @@ def test_success_without_checkpoints_says_that_there_are_none(scene: Scene) -> N
     scene.write("train.py", "print('nothing to keep')\n")
     done = scene.type("train", "train.py")
     assert done.returncode == 0, done.stderr.decode()
-    assert b"no checkpoint" in (done.stdout + done.stderr).lower()
+    assert b"0 checkpoints" in done.stdout + done.stderr
 
 
 def test_status_of_the_command_is_in_the_json_beside_our_own(scene: Scene) -> None:

@@ -605,6 +605,7 @@ def probe(folder: str) -> dict:  # type: ignore[type-arg]
         "is_known": os.path.isdir(folder),
         "is_reaper_alive": is_locked(f"{folder}/{LOCK}"),
         "is_agent_alive": is_locked(f"{folder}/{AGENT_LOCK}"),
+        "is_started": os.path.exists(f"{folder}/{STARTED}"),
         "exit": read_json(f"{folder}/{EXIT}"),
     }
 

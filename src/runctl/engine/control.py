@@ -7,7 +7,7 @@ import time
 from datetime import timedelta
 
 from runctl.engine.follow import revive, wait, will_retry
-from runctl.engine.instances import collect_secrets, folder_of, start_attempt
+from runctl.engine.instances import collect_secrets, folder_of, has_started, start_attempt
 from runctl.engine.outcome import judge
 from runctl.engine.session import Session
 from runctl.errors import (
@@ -28,6 +28,7 @@ from runctl.store.ledger import next_claim
 from runctl.store.references import referenced_blobs
 
 REVIVAL_S = 60.0
+POLL_S = 0.1
 
 
 def stop(session: Session, run_id: str, *, is_now: bool, timeout: timedelta | None) -> Run:
@@ -68,7 +69,10 @@ def resume(session: Session, run_id: str, *, checkpoint: str | None) -> Run:
     wanted = find(checkpoints, checkpoint) if checkpoint is not None else None
     if _was_cut_short(session, run, wanted):
         return _start_last(session, run, secrets)
-    run = _end_for_sure(session, run)
+    saved = _save_what_is_left(session, run)
+    if len(saved.attempts) > len(run.attempts):
+        return saved  # it had retries left: saved and resumed at one stroke
+    run = saved
     _check_can_resume(run)
     instance = run.last.instance if run.last else "local"
     claim = next_claim(
@@ -104,19 +108,23 @@ def _start_last(session: Session, run: Run, secrets: dict[str, str]) -> Run:
     return session.ledger.load(run.run_id)
 
 
-def _end_for_sure(session: Session, run: Run) -> Run:
-    """Return the run with an end in the ledger: a lost attempt is revived to write it."""
+def _save_what_is_left(session: Session, run: Run) -> Run:
+    """Return the run with its end in the ledger, if it had started its command.
+
+    A lost attempt is revived to commit its last checkpoints and to write its end; where it
+    has retries left, it also claims the next attempt, and the run is active again.
+    """
     recorded = session.ledger.load(run.run_id)
-    if not run.is_over or recorded.is_over:
-        return run
+    if recorded.is_over or not run.is_over or not has_started(session, run):
+        return recorded if recorded.is_over else run
     revive(session, recorded)
     deadline = time.monotonic() + REVIVAL_S
     while time.monotonic() < deadline:
         recorded = session.ledger.load(run.run_id)
-        is_going_on = recorded.state in (State.RUNNING, State.PREPARING)
-        if recorded.is_over or (is_going_on and recorded.last != run.last):
+        is_next = recorded.last != run.last and len(recorded.attempts) > len(run.attempts)
+        if is_next or (recorded.is_over and not will_retry(session, recorded)):
             return recorded
-        time.sleep(0.1)
+        time.sleep(POLL_S)
     raise TryAgain(
         f"the lost attempt of run {run.spec.name} could not be brought to its end yet",
         hint=f"runctl resume {run.run_id}",

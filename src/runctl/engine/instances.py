@@ -76,13 +76,23 @@ def find_base_python(environ: Mapping[str, str]) -> str:
 
 def is_alive(session: Session, run: Run) -> bool:
     """Tell whether reaper or agent of the last attempt live; their locks are the proof."""
+    found = _probe(session, run)
+    return bool(found.get("is_reaper_alive") or found.get("is_agent_alive"))
+
+
+def has_started(session: Session, run: Run) -> bool:
+    """Tell whether the command of the last attempt was ever started."""
+    return bool(_probe(session, run).get("is_started"))
+
+
+def _probe(session: Session, run: Run) -> dict[str, Any]:
     last = run.last
     if last is None:
-        return False
+        return {}
     folder = folder_of(session, run.spec, last.instance, last.number)
     command = reaper_command(sys.executable, "probe", str(folder.path))
     found: dict[str, Any] = json.loads(_ask(connect(run.spec, last.instance), command, b""))
-    return bool(found["is_reaper_alive"] or found["is_agent_alive"])
+    return found
 
 
 def _ask(transport: Any, command: list[str], order: bytes) -> bytes:

@@ -51,6 +51,7 @@ class RunCheckpoints:
         self._run_id = run_id
         self._checkpoints = Checkpoints(session.ledger, run_id, session.clock)
         self._keys: dict[str, str] = {}  # by label
+        self._attempts = 0  # when it was last asked what must stay
         self.place = CheckpointPlace(run_id=run_id, path=None, notes=notes)
 
     def views(self) -> list[CheckpointView]:
@@ -105,25 +106,24 @@ class RunCheckpoints:
 
     def held(self, views: Sequence[CheckpointView]) -> dict[str, str]:  # noqa: ARG002
         """Return what an active attempt needs: where it started from, and its own newest."""
+        claims = self._session.ledger.claims(self._run_id)
+        self._attempts = len(claims)
         run = self._session.ledger.load(self._run_id)
         if run.is_over or run.last is None:
             return {}
-        number = run.last.number
-        found = {label_of(key): f"the newest of attempt {number}, which is active" for key in
-                 self._checkpoints.attempt_keys(number)[-1:]}  # fmt: skip
-        words = f"attempt {number}, which is active, was resumed from it"
-        claimed = self._session.ledger.claims(self._run_id)[-1].resume_from
+        active = f"attempt {run.last.number}, which is active"
+        newest = self._checkpoints.attempt_keys(run.last.number)[-1:]
+        claimed = claims[-1].resume_from
         chosen = run.last.resumed.checkpoint if run.last.resumed else None
-        started_from = {label_of(claimed)} if claimed else {chosen} if chosen else set()
-        return found | dict.fromkeys(started_from, words)
+        start = label_of(claimed) if claimed else chosen
+        found = {label_of(key): f"the newest of {active}" for key in newest}
+        return found | ({start: f"{active}, was resumed from it"} if start else {})
 
     def discard(self, views: Sequence[CheckpointView]) -> dict[str, str]:
         """Un-commit these; return those that stayed after all, with the reason."""
         stayed: dict[str, str] = {}
-        attempts = len(self._session.ledger.claims(self._run_id))
         for view in views:
-            if self._session.ledger.is_claimed(self._run_id, attempts + 1):
-                attempts += 1
+            if self._session.ledger.is_claimed(self._run_id, self._attempts + 1):
                 stayed |= self.held(views)  # somebody has just resumed the run
             if view.label not in stayed:
                 self._checkpoints.discard(self._keys[view.label])
