@@ -212,7 +212,8 @@ def _answers(checkpoints: Checkpoints, key: str, wanted: str) -> bool:
         manifest = checkpoints.read(key)
     except (IntegrityError, ObjectMissing):
         return False
-    return wanted in (unescape_name(manifest.name), f"step={manifest.summary.step}")
+    names = (manifest.name, unescape_name(manifest.name))
+    return wanted in (*names, f"step={manifest.summary.step}")
 
 
 def _remove(path: Path) -> None:
