@@ -106,7 +106,8 @@ class LazyGroup(Group):
 def _write_options(
     command: click.Command, ctx: click.Context, formatter: click.HelpFormatter
 ) -> None:
-    own = [p for p in command.get_params(ctx) if p not in GLOBAL_OPTIONS]
+    mine = [p for p in command.get_params(ctx) if isinstance(p, click.Option)]
+    own = [p for p in mine if p not in GLOBAL_OPTIONS]
     for title, options in (("Options", own), ("Options of every command", GLOBAL_OPTIONS)):
         records = [record for p in options if (record := p.get_help_record(ctx)) is not None]
         if records:

@@ -27,7 +27,6 @@ class Viewer:
         self._screen = screen
         self._is_log_only = is_log_only
         self._texts: dict[int, codecs.IncrementalDecoder] = {}
-        self._is_line_open = False
 
     def show(self, updates: Iterable[Update]) -> Run | None:
         """Show all updates; return the run as the last one tells it."""
@@ -49,7 +48,6 @@ class Viewer:
             if text:
                 self._screen.show_line(describe_log(update.attempt, update.start, text))
         elif self._screen.is_text and update.data:
-            self._is_line_open = not update.data.endswith(b"\n")
             self._screen.show_bytes(update.data)
 
     def _decode(self, update: LogData) -> str:

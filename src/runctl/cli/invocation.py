@@ -80,13 +80,13 @@ class Invocation:
         where = f"; details in {path}" if path else ""
         words = str(error).splitlines()
         what = f"{type(error).__name__}: {words[0]}" if words else type(error).__name__
-        return self.fail(
-            RunctlError(
-                f"runctl has a fault: {what}{where}",
-                hint="type the same again with --debug, and report what it prints",
-                log=path,
-            )
+        fault = RunctlError(
+            f"runctl has a fault: {what}{where}",
+            hint="type the same again with --debug, and report what it prints",
+            log=path,
         )
+        fault.__cause__ = error
+        return self.fail(fault)
 
     def show_help(self, error: click.exceptions.NoArgsIsHelpError) -> int:
         """Answer a group without a command: its help, and the exit status of wrong usage."""

@@ -130,7 +130,7 @@ def attach(
         screen.show(None, list, run_id)
     screen.note(f"run {name} ({run_id})")
     with detaching(run_id, name):
-        limit = timeout or client.config.values.run.wait_timeout
+        limit = client.config.values.run.wait_timeout if timeout is None else timeout
         updates = client.follow(
             run_id, is_owner=True, attempt=max(1, len(run.attempts)), timeout=limit
         )

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import IO
 
-from runctl.errors import RunctlError
+from runctl.errors import Interrupted, RunctlError, TryAgain
 
 SLOW_S = 1.0
 _STYLES = {"dim": "2", "bold": "1", "red": "31", "green": "32", "yellow": "33"}
@@ -27,6 +27,7 @@ class Screen:
         self.is_quiet = False
         self.is_verbose = False
         self._has_lines = False
+        self._is_line_open = False
 
     @property
     def is_json(self) -> bool:
@@ -55,6 +56,7 @@ class Screen:
 
     def show_bytes(self, data: bytes) -> None:
         """Pass on what a script printed, as it came."""
+        self._is_line_open = bool(data) and not data.endswith(b"\n")
         self._write_out(data)
 
     def show_table(self, header: Sequence[str], rows: Sequence[Sequence[str]]) -> Iterator[str]:
@@ -91,7 +93,9 @@ class Screen:
             except OutputClosed:
                 pass
             return
-        self.message(f"{self.paint('error:', 'red', sys.stderr)} {error.message}")
+        is_wrong = not isinstance(error, Interrupted | TryAgain)
+        label = self.paint("error:", "red", sys.stderr) if is_wrong else "runctl:"
+        self.message(f"{label} {error.message}")
         if error.hint:
             self.message(f"{self.paint('hint:', 'bold', sys.stderr)} {error.hint}")
 
@@ -102,6 +106,9 @@ class Screen:
 
     def message(self, text: str) -> None:
         """Write a line to standard error; that it is closed stops nothing."""
+        if self._is_line_open and _is_terminal(sys.stdout) and _is_terminal(sys.stderr):
+            text = f"\n{text}"  # both are on one screen, and the script's last line is not ended
+        self._is_line_open = False
         try:
             _write(sys.stderr, f"{text}\n".encode(errors="backslashreplace"))
         except OSError:

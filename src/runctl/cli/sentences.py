@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 import signal
 from collections.abc import Callable
@@ -12,7 +13,6 @@ from runctl.model.events import (
     AttemptEnded,
     AttemptStarted,
     CheckpointCommitted,
-    CommandExited,
     CommandStarted,
     Event,
     ExitRecord,
@@ -24,6 +24,8 @@ from runctl.model.events import (
 )
 from runctl.model.quantities import format_age, format_duration, format_size
 from runctl.model.run import Run
+
+_DIGEST = re.compile(r"[0-9a-f]{64}")
 
 
 def tell_event(event: Event) -> str | None:
@@ -42,8 +44,14 @@ def tell_detail(event: Event) -> str | None:
 
 
 def _tell_phase(body: PhaseFinished) -> str:
-    notes = ", ".join(f"{key} {value}" for key, value in body.notes.items())
+    notes = ", ".join(_tell_note(key, value) for key, value in body.notes.items())
     return f"{body.phase.value} {tell_seconds(body.seconds)}" + (f" ({notes})" if notes else "")
+
+
+def _tell_note(key: str, value: str) -> str:
+    if value in ("true", "false"):
+        return key if value == "true" else f"not {key}"
+    return f"{key} {value[:12] if _DIGEST.fullmatch(value) else value}"
 
 
 def _tell_resume(body: ResumeChosen) -> str | None:
@@ -74,7 +82,6 @@ _SENTENCES: dict[type, Callable[[Any], str | None]] = {
     ResumeChosen: _tell_resume,
     CheckpointCommitted: _tell_checkpoint,
     StopBegun: _tell_stop,
-    CommandExited: lambda body: f"the command ended: {tell_exit(body.exit)}",
     OutputsStored: lambda body: (
         f"{tell_count(body.file_count, 'output file')} stored, {format_size(body.size_bytes)}"
     ),

@@ -23,7 +23,7 @@ def wait(invocation: Invocation, run: str, wait_timeout: timedelta | None) -> No
 
     client, screen = invocation.client(), invocation.screen
     found = client.status(run)
-    timeout = wait_timeout or client.config.values.run.wait_timeout
+    timeout = client.config.values.run.wait_timeout if wait_timeout is None else wait_timeout
     with detaching(found.run_id, found.spec.name), screen.working(f"waiting for {found.spec.name}"):
         over = client.wait(found.run_id, timeout)
     conclude(client, over)

@@ -56,6 +56,11 @@ def locate(request: LaunchRequest, cwd: Path) -> ProjectRoot:
         raise ScriptNotFound(
             f"there is no script {request.script}", hint=_near(script), script=request.script
         )
+    if not script.is_file():
+        raise UsageError(
+            f"{request.script} is not a file; a script is needed",
+            hint=_propose(sorted(p.name for p in script.parent.glob("*.py")), script.parent),
+        )
     if not os.access(script, os.R_OK):
         raise UsageError(
             f"the script {request.script} cannot be read", hint=f"chmod u+r {request.script}"

@@ -1,0 +1,116 @@
+"""What is wrong is named, with the next thing to type, and the right exit status."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from tests.cli.conftest import Golden, error_of
+from tests.scene import Scene
+
+CASES = {
+    "script-missing": ["train", "trian.py"],
+    "script-missing-in-folder": ["train", "my scripts/fti.sh"],
+    "script-is-folder": ["train", "my scripts"],
+    "script-not-named": ["train"],
+    "command-misspelt": ["trian", "train.py"],
+    "command-missing": ["config"],
+    "option-misspelt": ["train", "train.py", "--retires", "2"],
+    "option-without-value": ["train", "train.py", "--name"],
+    "duration-malformed": ["train", "train.py", "--max-time", "5"],
+    "number-out-of-range": ["train", "train.py", "--retries", "-1"],
+    "env-malformed": ["train", "train.py", "--env", "1A=b"],
+    "secret-with-value": ["train", "train.py", "--secret", "TOKEN=abc"],
+    "secret-not-set": ["train", "train.py", "--secret", "NO_SUCH_TOKEN"],
+    "gpus-malformed": ["train", "train.py", "--gpus", "0,x"],
+    "name-malformed": ["train", "train.py", "--name", "a b"],
+    "hyperparams-malformed": ["train", "train.py", "--hyperparams", "lr"],
+    "hyperparams-twice": ["train", "train.py", "--hyperparams", "lr=1,lr=2"],
+    "hyperparams-twice-apart": [
+        "train", "train.py", "--hyperparams", "a-b=1", "--hyperparams", "a_b=2",
+    ],
+    "hyperparams-no-file": ["train", "train.py", "--hyperparams", "@none.toml"],
+    "hyperparams-bad-file": ["train", "train.py", "--hyperparams", "@bad.toml"],
+    "since-malformed": ["logs", "--since", "yesterday"],
+    "state-unknown": ["runs", "--state", "done"],
+    "run-unknown": ["status", "nobody"],
+    "no-runs-yet": ["logs"],
+    "key-unknown": ["config", "get", "run.retires"],
+    "key-bad-value": ["config", "set", "run.retries", "many"],
+}  # fmt: skip
+BROKEN = {
+    "toml": "[run]\nretries = \n",
+    "key": "[run]\nretires = 2\n",
+    "section": "[rnu]\nretries = 2\n",
+    "value": '[run]\ngrace = "soon"\n',
+}
+
+
+@pytest.fixture
+def project(scene: Scene) -> Scene:
+    scene.write("train.py", "print(1)\n")
+    scene.write("my scripts/fit.sh", "echo fit\n")
+    scene.write("bad.toml", "lr = 1\nlr = 2\n")
+    return scene
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_bad_input(project: Scene, golden: Golden, name: str) -> None:
+    golden(f"bad-{name}", project.type(*CASES[name]))
+    assert not project.ledger.joinpath("runs").exists()
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_bad_input_as_json_says_the_same(project: Scene, name: str) -> None:
+    text = project.type(*CASES[name])
+    done = project.type("--output", "json", *CASES[name])
+    error = error_of(done)
+    assert done.returncode == text.returncode
+    if text.stderr.startswith(b"error: "):
+        assert text.stderr.decode().startswith(f"error: {error['message']}\n")
+
+
+@pytest.mark.parametrize("name", BROKEN)
+def test_bad_settings(project: Scene, golden: Golden, name: str) -> None:
+    project.write(".runctl.toml", BROKEN[name])
+    golden(f"bad-settings-{name}", project.type("train", "train.py"))
+    assert error_of(project.type("config", "validate", "-o", "json"))["code"] == "config"
+
+
+def test_all_that_is_wrong_with_the_settings_is_told(project: Scene, golden: Golden) -> None:
+    project.write(".runctl.toml", '[run]\nretires = 2\ngrace = "soon"\n')
+    golden("bad-settings-two", project.type("config", "validate"))
+    golden("bad-settings-two-json", project.type("config", "validate", "-o", "json"))
+
+
+def test_a_script_that_is_no_file_is_refused(project: Scene, golden: Golden) -> None:
+    os.mkfifo(project.project / "pipe.py")
+    golden("bad-script-no-file", project.type("train", "pipe.py"))
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may read every file")
+def test_an_unreadable_script_is_refused(project: Scene, golden: Golden) -> None:
+    (project.project / "train.py").chmod(0)
+    golden("bad-script-unreadable", project.type("train", "train.py"))
+
+
+@pytest.mark.parametrize("place", ["/proc/nowhere", "/dev/null"])
+def test_a_home_that_cannot_be_written(project: Scene, place: str) -> None:
+    project.env["HOME"] = place
+    done = project.type("train", "train.py", "-o", "json")
+    error = error_of(done)
+    assert error["code"] == "config"
+    assert place in error["message"]
+    assert b"Traceback" not in done.stderr
+
+
+def test_a_name_that_is_no_text_is_shown_escaped(project: Scene) -> None:
+    done = project.type("train", os.fsdecode(b"caf\xe9.py"), "-o", "json")
+    assert error_of(done)["message"] == "there is no script caf\\xe9.py"
+
+
+def test_only_the_newest_of_a_name_is_meant_and_nothing_is_left(project: Scene) -> None:
+    assert project.type("rm", "nobody", "--yes").returncode == 4
+    assert not Path(project.home, ".local/share/runctl/ledger/runs").exists()
