@@ -15,7 +15,7 @@ SOURCES := src tests scripts docs/conf.py $(wildcard bench examples)
 COMPILE := $(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --custom-compile-command 'make lock'
 
-.PHONY: help demo test check bench soak docs lock format errors-reference changelog clean
+.PHONY: help demo test check bench soak docs lock format errors-reference reference changelog clean
 .PHONY: setup bytecode
 .PHONY: check-format check-lint check-types check-imports check-spelling check-tests
 
@@ -50,6 +50,9 @@ format: setup ## write what `make check` would ask for
 
 errors-reference: setup ## write docs/reference/errors.md anew
 	$(BIN)/python scripts/errors_reference.py
+
+reference: setup ## write the pages of docs/reference that are made from the code anew
+	$(BIN)/python -m scripts.reference
 
 changelog: setup ## show what the fragments in changelog.d will become
 	$(BIN)/towncrier build --draft

@@ -272,6 +272,7 @@ class Client:
         return self._load_config(self._find_project())
 
     def config_files(self) -> list[ConfigFile]:
+        """Return the files that settings are looked for in, there or not, the strongest first."""
         from runctl.config import paths  # noqa: PLC0415
 
         return paths(self._find_project(), self._user_dir)
