@@ -16,11 +16,11 @@ with lives.open("a") as file:
     file.write(f"{os.getpid()}\n")
 
 
-def say(word):
+def say(word: str) -> None:
     os.write(write, f"{word}\n".encode())
 
 
-def send_signals():
+def send_signals() -> None:
     for path in sorted((folder / "signals").iterdir()):
         if path.suffix == ".json":
             number, scope = json.loads(path.read_text())

@@ -66,6 +66,16 @@ def test_a_link_that_leads_out_is_not_followed(ledger: Ledger, blobs: Blobs, fol
     assert read_outputs(ledger, RUN_ID, 1) is None
 
 
+def test_a_link_that_leads_out_does_not_cost_the_rest(
+    ledger: Ledger, blobs: Blobs, folder: Path
+) -> None:
+    (folder / "secret").symlink_to("/etc/hostname")
+    heard: list[UnsafePath] = []
+    stored = store_outputs(ledger, blobs, RUN_ID, 1, folder, heard.append)
+    assert [file.path for file in stored.files] == ["metrics.json", "plots/loss curve.png"]
+    assert ["secret" in error.message for error in heard] == [True]
+
+
 @pytest.mark.parametrize("path", ["../x", "/tmp/x", "plots/../../x", ""])
 def test_a_path_that_leads_out_is_refused(
     ledger: Ledger, blobs: Blobs, folder: Path, tmp_path: Path, path: str

@@ -42,6 +42,7 @@ from runctl.model.events import (
     OutputsStored,
     Phase,
     StopBegun,
+    Warned,
 )
 from runctl.model.quantities import format_duration
 from runctl.model.spec import Spec
@@ -228,7 +229,16 @@ class Supervisor:
     def _store_outputs(self) -> None:
         place = (self._spec.run_id, self._plan.attempt, self._folder.outputs)
         stored: list[Outputs] = []
-        retry_until_done(lambda: stored.append(store_outputs(self._ledger, self._blobs, *place)))
+        escapes: set[str] = set()
+
+        def store() -> None:
+            escapes.clear()
+            on_escape = lambda error: escapes.add(error.message)  # noqa: E731
+            stored.append(store_outputs(self._ledger, self._blobs, *place, on_escape))
+
+        retry_until_done(store)
+        for message in sorted(escapes):
+            self._journal.append(Warned(code="outputs", message=f"{message}; it was not stored"))
         if stored[0].files:
             count, size_bytes = len(stored[0].files), stored[0].size_bytes
             self._journal.append(OutputsStored(file_count=count, size_bytes=size_bytes))

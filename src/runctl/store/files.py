@@ -29,8 +29,11 @@ def sign(path: Path) -> Signature:
     return tuple(sorted(_sign_file(path, file) for file in files_under(path)))
 
 
-def files_under(path: Path) -> Iterator[str]:
-    """Yield the regular files of a folder, relative to it; a single file is ``""``."""
+def files_under(path: Path, on_escape: Callable[[UnsafePath], None] | None = None) -> Iterator[str]:
+    """Yield the regular files of a folder, relative to it; a single file is ``""``.
+
+    A link that leads out raises UnsafePath, or is passed over where ``on_escape`` hears of it.
+    """
     if not path.is_dir():
         yield ""
         return
@@ -38,8 +41,13 @@ def files_under(path: Path) -> Iterator[str]:
         folders.sort()
         for name in sorted(names):
             file = os.path.join(folder, name)
-            if _is_regular(file, path):
-                yield os.path.relpath(file, path)
+            try:
+                if _is_regular(file, path):
+                    yield os.path.relpath(file, path)
+            except UnsafePath as error:
+                if on_escape is None:
+                    raise
+                on_escape(error)
 
 
 def store_file(

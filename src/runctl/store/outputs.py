@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
-from runctl.errors import ObjectExists, ObjectMissing
+from runctl.errors import ObjectExists, ObjectMissing, UnsafePath
 from runctl.model.checkpoint import CheckpointFile
 from runctl.model.codec import Record
 from runctl.model.paths import RunPaths
@@ -23,9 +24,19 @@ class Outputs(Record, frozen=True, kw_only=True):
         return sum(file.size_bytes for file in self.files)
 
 
-def store_outputs(ledger: Ledger, blobs: Blobs, run_id: str, attempt: int, folder: Path) -> Outputs:
-    """Store all files under ``folder``; what was stored first stands, and is returned."""
-    names = sorted(files_under(folder)) if folder.is_dir() else []
+def store_outputs(
+    ledger: Ledger,
+    blobs: Blobs,
+    run_id: str,
+    attempt: int,
+    folder: Path,
+    on_escape: Callable[[UnsafePath], None] | None = None,
+) -> Outputs:
+    """Store all files under ``folder``; what was stored first stands, and is returned.
+
+    A link that leads out raises UnsafePath, or is passed over where ``on_escape`` hears of it.
+    """
+    names = sorted(files_under(folder, on_escape)) if folder.is_dir() else []
     files = tuple(store_file(blobs, folder / name, name).file for name in names)
     outputs = Outputs(files=files)
     try:
