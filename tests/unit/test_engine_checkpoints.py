@@ -199,7 +199,7 @@ def test_download_brings_the_bytes_and_may_be_typed_again(world: World) -> None:
 
 def test_download_of_a_folder_and_of_a_name_that_is_not_utf_8(world: World, tmp_path: Path) -> None:
     path = samples.write_folder(tmp_path)
-    odd = os.fsdecode(b"caf\xe9")
+    odd = os.fsdecode(b"odd\xe9")
     path = path.rename(tmp_path / odd)
     world.store.commit(path, name=odd, attempt=1, seq=1, summary=SUMMARY)
     for _ in range(2):
