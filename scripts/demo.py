@@ -18,7 +18,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 RUNCTL = Path(sys.executable).with_name("runctl")
-TRAINING = ("train.py", "--hyperparams", "epochs=6,checkpoint_every=30")
+TRAINING = ("train.py", "--hyperparams", "epochs=6,checkpoint_every=30,log_every=15")
 HALF_WAY_STEP = 120
 PATIENCE_S = 120.0
 

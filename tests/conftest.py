@@ -9,10 +9,13 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from hypothesis import settings
+
+from tests.scene import Scene
 
 EXAMPLES = {"quick": 40, "full": 200, "soak": 5000}
 WITHOUT_SOCKETS = {"unit", "property"}
@@ -35,3 +38,11 @@ def _neither_socket_nor_sleep(request: pytest.FixtureRequest) -> None:
 
 def _refuse_to_sleep(seconds: float) -> None:
     pytest.fail(f"a unit test slept for {seconds} s: pass a clock instead")
+
+
+@pytest.fixture
+def scene(tmp_path: Path) -> Iterator[Scene]:
+    """A user of one's own, and an end to all that was started for it."""
+    made = Scene(tmp_path)
+    yield made
+    made.end_all()

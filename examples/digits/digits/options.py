@@ -22,6 +22,7 @@ class Options:
     hidden: int
     seed: int
     checkpoint_every: int
+    log_every: int
     step_delay: float
 
     def hyperparameters(self) -> dict[str, int | float]:
@@ -45,6 +46,7 @@ def parse_options(description: str, argv: Sequence[str] | None = None) -> Option
     add("--hidden", type=_count, default=64, help="units of the hidden layer (%(default)s)")
     add("--seed", type=_seed, default=0, help="of weights, shuffling and dropout (%(default)s)")
     add("--checkpoint-every", type=_count, default=50, metavar="STEPS", help="(%(default)s)")
+    add("--log-every", type=_count, default=1, metavar="STEPS", help="(%(default)s)")
     add("--step-delay", type=_seconds, default=0.0, metavar="SECONDS", help="slow down a demo")
     return Options(**vars(parser.parse_args(argv)))
 

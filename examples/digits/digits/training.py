@@ -93,7 +93,8 @@ class Trainer:
         progress.loss = self.learner.learn(data.train_images[batch], data.train_labels[batch], lr)
         if not math.isfinite(progress.loss):
             raise SystemExit(f"the loss of step {progress.step} is {progress.loss}: lower --lr")
-        emit(**self._where(), loss=progress.loss, lr=lr)
+        if progress.step % self.options.log_every == 0:
+            emit(**self._where(), loss=progress.loss, lr=lr)
 
     def save_if_due(self) -> None:
         """Save every so many steps, at the end, and before giving way to a SIGTERM."""
