@@ -178,10 +178,15 @@ def test_the_debug_log_rotates(scene: Scene) -> None:
     assert debug_log(scene).with_name("debug.log.1").stat().st_size == 1024**2
 
 
-def test_a_full_disk_under_standard_output_is_an_error(scene: Scene) -> None:
+@pytest.mark.parametrize("form", ["text", "json"])
+def test_a_full_disk_under_standard_output_is_an_error(scene: Scene, form: str) -> None:
     with open("/dev/full", "wb") as full:
         done = subprocess.run(
-            [RUNCTL, "version"], env=scene.env, stdout=full, stderr=subprocess.PIPE, check=False
+            [RUNCTL, "version", "-o", form],
+            env=scene.env,
+            stdout=full,
+            stderr=subprocess.PIPE,
+            check=False,
         )
     assert done.returncode == 1
     assert done.stderr.startswith(b"error: standard output cannot be written: No space left")

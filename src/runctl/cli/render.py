@@ -51,8 +51,8 @@ class Screen:
 
     def show_line(self, document: object) -> None:
         """Print one JSON document of several, on a line of its own."""
-        self._has_lines = True
         self._write_out(_encode(document, is_pretty=False) + b"\n")
+        self._has_lines = True
 
     def show_bytes(self, data: bytes) -> None:
         """Pass on what a script printed, as it came."""
@@ -84,20 +84,23 @@ class Screen:
 
     def error(self, error: RunctlError) -> None:
         """Show an error: in text with its hint, or as the JSON document of its own."""
-        if self.is_json:
-            kind = {"type": "error"} if self._has_lines else {}
-            try:
-                self._write_out(
-                    _encode({**kind, "error": _describe(error)}, is_pretty=False) + b"\n"
-                )
-            except OutputClosed:
-                pass
+        if self.is_json and self._show_as_json(error):
             return
         is_wrong = not isinstance(error, Interrupted | TryAgain)
         label = self.paint("error:", "red", sys.stderr) if is_wrong else "runctl:"
         self.message(f"{label} {error.message}")
         if error.hint:
             self.message(f"{self.paint('hint:', 'bold', sys.stderr)} {error.hint}")
+
+    def _show_as_json(self, error: RunctlError) -> bool:
+        kind = {"type": "error"} if self._has_lines else {}
+        try:
+            self.show_line({**kind, "error": _describe(error)})
+        except OutputClosed:
+            return True  # nobody listens
+        except RunctlError:
+            return False  # the disk is full: standard error is left
+        return True
 
     def traceback(self, error: BaseException) -> None:
         import traceback  # noqa: PLC0415

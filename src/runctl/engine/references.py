@@ -23,6 +23,8 @@ def find_run(session: Session, reference: str) -> str:
         ids = catalog.run_ids()
         if reference == LAST and (last := next(filter(session.ledger.has_spec, ids), None)):
             return last
+        if reference == LAST:
+            raise RunNotFound("there are no runs yet", hint="runctl train SCRIPT", run=reference)
         if is_run_id(reference) and reference in set(ids):
             return reference
         found = [run_id for run_id in ids if reference and run_id.startswith(reference)]
