@@ -33,7 +33,7 @@ OTHERS = st.one_of(
 ).filter(lambda body: not isinstance(body, AttemptEnded))
 ENDS = st.sampled_from(Cause).map(lambda cause: AttemptEnded(cause=cause))
 BODY = st.one_of(OTHERS, OTHERS, OTHERS, ENDS)
-EVENTS = st.builds(make_event, BODY, st.integers(1, 4))
+EVENTS = st.builds(make_event, BODY, st.sampled_from([1, 1, 1, 1, 2, 3, 4]))
 RETRIES = st.integers(0, 3)
 
 
@@ -65,6 +65,13 @@ def test_success_is_an_exit_record_of_status_0_and_nothing_else(
     has_ended = bool(counted) and counted[-1] == AttemptEnded(cause=Cause.EXIT)
     expected = has_ended and bool(exits) and exits[-1].status == 0
     assert (run.state is State.SUCCEEDED) == expected
+
+
+@given(events=st.lists(OTHERS.map(make_event)))
+def test_an_end_without_an_exit_record_is_no_success(events: list[Event]) -> None:
+    told = [event for event in events if not isinstance(event.body, CommandExited)]
+    run = fold(run_with(1, 0), [*told, make_event(AttemptEnded(cause=Cause.EXIT))])
+    assert run.state is State.FAILED
 
 
 @given(events=st.lists(EVENTS), late=st.lists(EVENTS))

@@ -133,6 +133,19 @@ def test_an_agent_that_comes_back_leaves_no_gap_and_repeats_nothing(
     assert read(log) == b"".join(map(line, range(120))) + b"the end"
 
 
+def test_an_agent_that_comes_back_sends_nothing_again(
+    path: Path, log: Log, objects: FaultyObjects
+) -> None:
+    write(path, b"sent before")
+    ship_all(path, log)
+    before = list(objects.written_keys)
+    assert ship_all(path, log).shipped_bytes == 11
+    assert objects.written_keys == before
+    write(path, b", and after")
+    ship_all(path, log)
+    assert [chunk.start for chunk in log.chunks()] == [0, 11]
+
+
 @pytest.mark.parametrize("is_answer_lost", [False, True])
 @pytest.mark.parametrize("first", [1, 2, 31, 32, 33, 34, 50, 65, 66, 70])
 def test_a_lost_network_drops_and_repeats_nothing(
