@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import IO
 
 from runctl.errors import Interrupted, RunctlError, TryAgain
@@ -28,6 +28,7 @@ class Screen:
         self.is_verbose = False
         self._has_lines = False
         self._is_line_open = False
+        self._is_stdout_lost = False
 
     @property
     def is_json(self) -> bool:
@@ -94,13 +95,9 @@ class Screen:
 
     def _show_as_json(self, error: RunctlError) -> bool:
         kind = {"type": "error"} if self._has_lines else {}
-        try:
+        with suppress(OutputClosed, RunctlError):
             self.show_line({**kind, "error": _describe(error)})
-        except OutputClosed:
-            return True  # nobody listens
-        except RunctlError:
-            return False  # the disk is full: standard error is left
-        return True
+        return not self._is_stdout_lost  # where its disk is full, standard error is left
 
     def traceback(self, error: BaseException) -> None:
         import traceback  # noqa: PLC0415
@@ -160,6 +157,7 @@ class Screen:
             raise OutputClosed from error
         except OSError as error:
             _forget_stdout()
+            self._is_stdout_lost = True
             raise RunctlError(
                 f"standard output cannot be written: {error.strerror}",
                 hint="make room where it goes, and type the same again",
