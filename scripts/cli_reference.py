@@ -29,9 +29,14 @@ Options of every command, before or after its name:
 
 
 def page() -> str:
-    with click.Context(ROOT, info_name="runctl") as context:
+    with open_context(ROOT, "runctl", None) as context:
         common = fence(options(context, GLOBAL_OPTIONS))
         return HEAD + common + "".join(entry(each) for each in contexts(context))
+
+
+def open_context(command: click.Command, name: str, parent: click.Context | None) -> click.Context:
+    """The context that a call has, without parsing any arguments."""
+    return click.Context(command, parent, name, **command.context_settings)
 
 
 def contexts(context: click.Context) -> Iterator[click.Context]:
@@ -41,7 +46,7 @@ def contexts(context: click.Context) -> Iterator[click.Context]:
     for name in group.list_commands(context):
         command = group.get_command(context, name)
         assert command is not None, f"{name} is in the table, and nowhere else"
-        with click.Context(command, info_name=name, parent=context) as below:
+        with open_context(command, name, context) as below:
             yield below
             if isinstance(command, click.Group):
                 yield from contexts(below)
