@@ -240,18 +240,22 @@ def test_the_last_heartbeat_stands(ledger: Ledger) -> None:
     assert found.log_bytes == 2
 
 
-def test_a_deleted_run_leaves_nothing_and_its_spec_goes_last(objects: MemoryObjects) -> None:
+def test_a_run_that_is_half_deleted_is_none_and_a_second_call_finishes(
+    objects: MemoryObjects,
+) -> None:
     faulty = FaultyObjects(objects)
     ledger = Ledger(faulty)
     ledger.create_run(make_spec())
     ledger.claim(RUN_ID, make_claim())
     tell(ledger, STARTED)
     objects.put("blobs/kept", b"")
-    faulty.fault = network_lost_for(range(faulty.writes + 3, faulty.writes + 4))
+    assert ledger.has_spec(RUN_ID)
+    faulty.fault = network_lost_for(range(faulty.writes + 2, faulty.writes + 3))
     with pytest.raises(ConnectionError):
         ledger.delete_run(RUN_ID)
-    assert ledger.run_ids() == [RUN_ID], "half deleted, it must still be there to delete"
-    assert ledger.spec(RUN_ID) == make_spec()
+    assert not ledger.has_spec(RUN_ID)
+    with pytest.raises(RunNotFound):
+        ledger.load(RUN_ID)
     ledger.delete_run(RUN_ID)
     ledger.delete_run(RUN_ID)
     assert list(objects.contents) == ["blobs/kept"]
