@@ -8,7 +8,7 @@ run = client.wait(run.run_id)
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from functools import cached_property
 from pathlib import Path
@@ -246,12 +246,13 @@ class Client:
         keep_last: int,
         best: str | None = None,
         is_maximised: bool | None = None,
+        only: Collection[str] | None = None,
         is_dry_run: bool = False,
     ) -> list[CleanupItem]:
         """Delete all but the last N and the best by a metric; one in use is never deleted.
 
         ``is_maximised`` of None: what has a name like a loss is minimised, and any other
-        metric is a UsageError.
+        metric is a UsageError. ``only``: of these labels alone, which a dry run has shown.
         """
         from runctl.engine.checkpoints import clean, open_source  # noqa: PLC0415
 
@@ -261,6 +262,7 @@ class Client:
             keep_last=keep_last,
             best=best,
             is_maximised=is_maximised,
+            only=only,
             is_dry_run=is_dry_run,
         )
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from runctl.cli.render import Screen
     from runctl.client import Client
     from runctl.model.run import Run
-    from runctl.model.views import CheckpointView, CleanupItem
+    from runctl.model.views import CheckpointPlace, CheckpointView, CleanupItem
 
 target_argument = click.argument("target", metavar="[RUN|FOLDER]", default="@last")
 
@@ -205,19 +205,20 @@ def cleanup(
     Names that differ in their numbers only are a series, and the last N of each series stay.
     """
     client, screen = invocation.client(), invocation.screen
-    _is_run(invocation, client, target)
+    place = _locate(invocation, client, target)
 
-    def clean(*, is_dry_run: bool) -> list[CleanupItem]:
+    def clean(only: Sequence[str] | None = None) -> list[CleanupItem]:
         with screen.working("cleaning up"):
             return client.clean_checkpoints(
-                target,
+                str(place.run_id or place.path),  # @last may soon be another
                 keep_last=keep_last,
                 best=best,
                 is_maximised=maximise,
-                is_dry_run=is_dry_run,
+                only=only,
+                is_dry_run=only is None,
             )
 
-    plan = clean(is_dry_run=True)
+    plan = clean()
     going = [item for item in plan if not item.is_kept]
     if dry_run or not going:
         _show_cleanup(invocation, plan, is_dry_run=dry_run)
@@ -227,17 +228,17 @@ def cleanup(
         return
     what = tell_count(len(going), "checkpoint")
     for item in [] if yes else going:
-        screen.note(f"{plain(item.label)}  {plain(item.reason)}")
+        screen.note(f"{plain(item.name)}  {plain(item.reason)}")
     require_consent(screen, f"Delete {what} of {target}?", is_given=yes)
-    _show_cleanup(invocation, clean(is_dry_run=False), is_dry_run=False)
+    _show_cleanup(invocation, clean([item.label for item in going]), is_dry_run=False)
 
 
 def _show_cleanup(
     invocation: Invocation, items: Sequence[CleanupItem], *, is_dry_run: bool
 ) -> None:
     gone = [item for item in items if not item.is_kept]
-    freed_bytes = sum(item.size_bytes for item in gone)
-    document = {"is_dry_run": is_dry_run, "freed_bytes": freed_bytes, "checkpoints": items}
+    size_bytes = sum(item.size_bytes for item in gone)
+    document = {"is_dry_run": is_dry_run, "deleted_bytes": size_bytes, "checkpoints": items}
     screen = invocation.screen
     header, rows = cleanup_table(items, is_dry_run=is_dry_run)
     screen.show(
@@ -258,11 +259,15 @@ def _show(invocation: Invocation, views: Sequence[CheckpointView], *, is_run: bo
 
 
 def _is_run(invocation: Invocation, client: Client, target: str) -> bool:
+    return _locate(invocation, client, target).run_id is not None
+
+
+def _locate(invocation: Invocation, client: Client, target: str) -> CheckpointPlace:
     """Tell a run from a folder; say so where the word could mean either."""
     place = client.checkpoint_place(target)
     for note in place.notes:
         invocation.screen.note(note)
-    return place.run_id is not None
+    return place
 
 
 def _tell_passed_over(invocation: Invocation, passed_over: Mapping[str, str]) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Protocol
 
@@ -87,9 +87,13 @@ def clean(
     keep_last: int,
     best: str | None = None,
     is_maximised: bool | None = None,
+    only: Collection[str] | None = None,
     is_dry_run: bool = False,
 ) -> list[CleanupItem]:
-    """Delete what is neither of the last N, nor the best, nor in use; say what became of each."""
+    """Delete what is neither of the last N, nor the best, nor in use; say what became of each.
+
+    ``only``: the labels of those that were agreed upon; nothing else goes.
+    """
     if keep_last < 1:
         raise UsageError("at least one checkpoint stays", hint="--keep-last 1")
     views = source.views()
@@ -103,7 +107,9 @@ def clean(
     if is_dry_run:
         return items
     going = {item.label for item in items if not item.is_kept}
-    stayed = source.discard([view for view in views if view.label in going])
+    agreed = going if only is None else going & set(only)
+    stayed = dict.fromkeys(going - agreed, "it was not asked about")
+    stayed |= source.discard([view for view in views if view.label in agreed])
     return [
         replace(item, is_kept=True, reason=stayed[item.label]) if item.label in stayed else item
         for item in items
