@@ -1,8 +1,9 @@
 """Sees checkpoints as the script writes them, and commits each once it is whole.
 
 One is taken only if its structure is whole, two looks in a row found it unchanged, and
-nobody holds it open for writing; a format that cannot tell must also have settled. What
-changes while it is read is dropped and looked at again. Newest first when behind.
+nobody holds it open for writing while the command lives; a format that cannot tell must also
+have settled. What changes while it is read is dropped and looked at again. Newest first when
+behind. Once the command is gone, what its death may have torn must prove itself.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from datetime import timedelta
 from pathlib import Path
 
 from runctl.agent.candidates import candidates
+from runctl.agent.doubt import find_doubt, has_grown
 from runctl.agent.journal import RETRY_MAX_S, RETRY_S, Journal
 from runctl.agent.openfiles import is_open_for_writing
 from runctl.errors import CheckpointChanged, IntegrityError, ObjectMissing, RunctlError, UnsafePath
@@ -43,6 +45,7 @@ class Unit:
     signature: Signature
     seen_at: float  # when this signature was first seen, by a clock that never jumps
     looks: int = 1
+    is_overwritten: bool = False  # parts of an earlier version may stand among the new
 
     @property
     def written_ns(self) -> int:
@@ -60,6 +63,7 @@ class CheckpointWatch:
         attempt: int,
         wish: CheckpointWish,
         session: Callable[[], int | None],
+        is_command_alive: Callable[[], bool],
     ) -> None:
         self._folders = folders
         self._checkpoints = checkpoints
@@ -67,6 +71,8 @@ class CheckpointWatch:
         self._attempt = attempt
         self._wish = wish
         self._session = session
+        self._is_command_alive = is_command_alive
+        self._doubtful_from_ns: int | None = None
         self._units: dict[Path, Unit] = {}
         self._done: dict[Path, Signature] = {}
         self._earlier: dict[str, Manifest] = {}
@@ -79,8 +85,13 @@ class CheckpointWatch:
     def start(self) -> None:
         self._thread.start()
 
-    def finish(self, is_cancelled: Callable[[], bool]) -> None:
-        """Commit all that is whole, now that nobody writes any more."""
+    def finish(self, is_cancelled: Callable[[], bool], doubtful_from_ns: int | None = None) -> None:
+        """Commit all that is whole, now that nobody writes any more.
+
+        What was written after ``doubtful_from_ns`` (ns since 1970) must prove that it is whole:
+        the command was killed, and may have been writing. None: it ended by itself.
+        """
+        self._doubtful_from_ns = doubtful_from_ns
         self._is_ending.set()
         while self._thread.is_alive() and not is_cancelled():
             self._thread.join(QUICK_S)
@@ -147,7 +158,7 @@ class CheckpointWatch:
             if unit is not None and unit.signature == signature:
                 unit.looks += 1
             else:
-                self._units[path] = Unit(path, signature, time.monotonic())
+                self._units[path] = _next_unit(unit, path, signature)
         for path in self._units.keys() - found.keys():
             del self._units[path]
 
@@ -205,16 +216,32 @@ class CheckpointWatch:
         return sizes == manifest.size_bytes and unit.written_ns == manifest.written_ns
 
     def _is_whole(self, unit: Unit) -> bool:
+        if self._is_ending.is_set() and not self._thread.is_alive():
+            return self._is_whole_at_last(unit)
         verdict = check(unit.path, deep=False)
-        is_final = self._is_ending.is_set() and not self._thread.is_alive()
-        if is_final and verdict.wholeness is Wholeness.TORN:
-            name = unit.path.name
-            self._warn(f"torn:{name}", f"{name} is not whole ({verdict.reason}); not committed")
-        if verdict.wholeness is Wholeness.TORN or is_final:
-            return verdict.wholeness is not Wholeness.TORN
+        if verdict.wholeness is Wholeness.TORN:
+            return False
         if verdict.wholeness is Wholeness.UNKNOWN and not self._has_settled(unit):
             return False
-        return not is_open_for_writing(unit.path, self._session())
+        # In this order: what was closed while the command lived was not cut off by its death.
+        return not is_open_for_writing(unit.path, self._session()) and self._is_command_alive()
+
+    def _is_whole_at_last(self, unit: Unit) -> bool:
+        name = unit.path.name
+        try:
+            doubt = self._find_doubt(unit)
+        except FileNotFoundError:
+            return False
+        if doubt is not None:
+            self._warn(f"torn:{name}", f"{name} may not be whole ({doubt}); not committed")
+        return doubt is None
+
+    def _find_doubt(self, unit: Unit) -> str | None:
+        if self._doubtful_from_ns is not None and unit.written_ns >= self._doubtful_from_ns:
+            is_overwritten = unit.is_overwritten or unit.path.name in self._earlier
+            return find_doubt(unit.path, unit.signature, is_overwritten=is_overwritten)
+        verdict = check(unit.path, deep=False)
+        return verdict.reason if verdict.wholeness is Wholeness.TORN else None
 
     def _has_settled(self, unit: Unit) -> bool:
         return timedelta(seconds=time.monotonic() - unit.seen_at) >= self._wish.settle
@@ -244,6 +271,14 @@ class CheckpointWatch:
         if code not in self._warned:
             self._warned.add(code)
             self._journal.append(Warned(code=code.split(":", maxsplit=1)[0], message=message))
+
+
+def _next_unit(before: Unit | None, path: Path, signature: Signature) -> Unit:
+    """Return a unit with its new signature; once overwritten, it stays so."""
+    is_overwritten = before is not None and (
+        before.is_overwritten or not has_grown(before.signature, signature)
+    )
+    return Unit(path, signature, time.monotonic(), is_overwritten=is_overwritten)
 
 
 def _lower_priority() -> None:

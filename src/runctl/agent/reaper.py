@@ -110,6 +110,26 @@ def start_ticks(pid: int) -> str | None:
         return None
 
 
+def is_running(started: dict) -> bool:  # type: ignore[type-arg]
+    """Tell whether the very process that was started is there, and not only unreaped."""
+    if started["ticks"] is None:
+        return _can_be_signalled(started["pid"])
+    try:
+        with open(f"/proc/{started['pid']}/stat", "rb") as file:
+            fields = file.read().rpartition(b")")[2].split()
+    except OSError:
+        return False
+    return fields[0] != b"Z" and fields[19].decode() == started["ticks"]
+
+
+def _can_be_signalled(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except OSError:
+        return False
+    return True
+
+
 def _prctl(option: int, value: int) -> None:
     """Ask the kernel, where it is Linux; elsewhere process groups must do."""
     if sys.platform == "linux":

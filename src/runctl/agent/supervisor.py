@@ -80,6 +80,7 @@ class Supervisor:
             attempt,
             spec.checkpoint,
             self._session,
+            self._is_command_alive,
         )
         self._blobs = Blobs(ledger.objects, utc_now)
         self._phases = Phases(plan, spec, folder, ledger, self._journal, self._orders, self._blobs)
@@ -217,7 +218,7 @@ class Supervisor:
         with self._phases.phase(Phase.UPLOADING):
             self._mailbox.phase = Phase.UPLOADING
             self._shipper.finish(self._is_superseded)
-            self._watch.finish(self._is_superseded)
+            self._watch.finish(self._is_superseded, self._doubtful_from_ns())
             if not self._is_superseded():
                 self._store_outputs()
         self._mailbox.finish()
@@ -225,6 +226,15 @@ class Supervisor:
         return msgspec.structs.replace(
             end, seconds=max(0.0, seconds), log_bytes=self._shipper.shipped_bytes
         )
+
+    def _doubtful_from_ns(self) -> int | None:
+        """Return since when the command may have died over a checkpoint; None if it did not."""
+        if not self._folder.exit.exists():
+            return 0  # the reaper was killed: when and how the command ended is not known
+        record = read_exit(self._folder)
+        if record.signal is None and (record.status == 0 or self._has_told(StopBegun)):
+            return None
+        return int((record.ended_at - self._spec.checkpoint.settle).timestamp() * 1e9)
 
     def _store_outputs(self) -> None:
         place = (self._spec.run_id, self._plan.attempt, self._folder.outputs)
@@ -269,6 +279,10 @@ class Supervisor:
     def _born_monotonic(self) -> float:
         birth = reaper.read_json(str(self._folder.path / reaper.BIRTH)) or {}
         return min(time.monotonic(), float(birth.get("monotonic", time.monotonic())))
+
+    def _is_command_alive(self) -> bool:
+        started = reaper.read_json(str(self._folder.started))
+        return started is not None and reaper.is_running(started)
 
     def _session(self) -> int | None:
         started = reaper.read_json(str(self._folder.started))
