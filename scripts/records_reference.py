@@ -22,14 +22,12 @@ HEAD = f"""\
 <!-- Made from the structs in src/runctl by `make reference`. -->
 # Records and results
 
-What `--output json` prints and what the ledger holds are the same typed data. In JSON, a moment
-is a text in RFC 3339 (`2026-01-31T12:00:00Z`), a duration one in ISO 8601 (`PT1H30M`), bytes are
-base64, and a tuple is an array. What stands alone in the ledger also has `schema`, the version
-of its form, which is {SCHEMA}: a record of another version is refused. Paths, arguments and names
-may hold bytes that are not UTF-8; each of these stands as `\\xNN`, and a backslash as `\\\\`.
-
-An error of any command, with `--output json`, is one object on standard output with the error's
-code, message, hint and details ([errors](errors.md)).
+Typed data, field by field: what the ledger holds, what the client returns, and what
+[commands print as JSON](json.md). In JSON, a moment is a text in RFC 3339
+(`2026-01-31T12:00:00Z`), a duration one in ISO 8601 (`PT1H30M`), bytes are base64, and a tuple is
+an array. What stands alone in the ledger also has `schema`, the version of its form, which is
+{SCHEMA}: a record of another version is refused. Paths, arguments and names may hold bytes that are
+not UTF-8; each of these stands as `\\xNN`, and a backslash as `\\\\`.
 
 ## Where they are in the ledger
 
