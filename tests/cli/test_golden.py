@@ -65,6 +65,7 @@ CASES = {
     "config-show-origin": ["--color=never", "config", "show", "--origin"],
     "config-get": ["config", "get", "run.retries"],
     "config-get-json": ["config", "get", "run.grace", "-o", "json"],
+    "config-get-entry": ["config", "get", "run.env.NOPE"],
     "config-path": ["config", "path"],
     "config-path-json": ["config", "path", "-o", "json"],
     "config-validate": ["config", "validate"],

@@ -45,4 +45,4 @@ def test_completion_imports_nothing_heavy(scene: Scene) -> None:
 
 
 def test_a_list_of_runs_imports_neither_rich_nor_boto3(scene: Scene) -> None:
-    assert not imported(scene, "runs") & {"rich", "boto3", "textual", "tomlkit"}
+    assert not imported(scene, "runs") & {"rich", "boto3", "textual", "tomlkit", "logging"}

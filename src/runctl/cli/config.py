@@ -6,7 +6,7 @@ import click
 
 from runctl.cli.command import Group
 from runctl.cli.invocation import Invocation, pass_invocation
-from runctl.errors import ConfigError
+from runctl.errors import ConfigError, NotFoundError
 
 
 @click.group(cls=Group)
@@ -38,6 +38,8 @@ def show(invocation: Invocation, *, origin: bool) -> None:
 def get(invocation: Invocation, key: str) -> None:
     """Print the value of KEY, such as run.retries or run.env.NAME."""
     setting = invocation.client().config.setting(key)
+    if setting.value is None and key.count(".") > 1:
+        raise NotFoundError(f"{key} is not set", hint=f"runctl config set {key} VALUE", key=key)
     invocation.screen.show(setting, lambda: [setting.text], setting.text)
     invocation.screen.detail(f"from {setting.origin}")
 

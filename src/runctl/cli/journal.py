@@ -8,7 +8,11 @@ from __future__ import annotations
 import os
 import re
 import shlex
+import traceback
 from collections.abc import Sequence
+from contextlib import suppress
+from datetime import UTC, datetime
+from itertools import pairwise
 from pathlib import Path
 
 LIMIT_BYTES = 1024**2
@@ -42,20 +46,31 @@ def _describe(arguments: Sequence[str]) -> str:
 
 
 def _write(message: str, error: Exception | None) -> Path | None:
-    import logging.handlers  # noqa: PLC0415 - help and completion do without
+    """Append one entry at one stroke, so that commands side by side do not mix theirs.
 
+    By hand, because every command pays for it, and the import of logging costs more than all
+    that the log does.
+    """
     path = log_path()
+    entry = f"{datetime.now(UTC):%Y-%m-%d %H:%M:%S} UTC, process {os.getpid()}: {message}\n"
+    entry += "".join(traceback.format_exception(error)) if error else ""
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        handler = logging.handlers.RotatingFileHandler(
-            path, maxBytes=LIMIT_BYTES, backupCount=KEPT, encoding="utf-8", errors="replace"
-        )
+        _rotate(path)
+        descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+        try:
+            os.write(descriptor, entry.encode(errors="backslashreplace"))
+        finally:
+            os.close(descriptor)
     except OSError:
         return None
-    failures: list[logging.LogRecord] = []
-    handler.handleError = failures.append  # type: ignore[assignment,method-assign] # else it prints
-    handler.setFormatter(logging.Formatter("%(asctime)s %(process)d %(message)s"))
-    info = (type(error), error, error.__traceback__) if error else None
-    handler.emit(logging.LogRecord("runctl", logging.INFO, "", 0, message, None, info))
-    handler.close()
-    return None if failures else path
+    return path
+
+
+def _rotate(path: Path) -> None:
+    if not path.exists() or path.stat().st_size < LIMIT_BYTES:
+        return
+    names = [path, *(path.with_name(f"{path.name}.{n}") for n in range(1, KEPT + 1))]
+    for newer, older in reversed([*pairwise(names)]):
+        with suppress(FileNotFoundError):  # another command has just moved it
+            newer.replace(older)

@@ -9,7 +9,7 @@ import click
 
 from runctl.cli.invocation import Invocation
 from runctl.cli.render import OutputClosed
-from runctl.cli.table import ROOT
+from runctl.cli.table import COMMANDS, ROOT
 from runctl.errors import Interrupted, RunctlError, UsageError
 
 PROGRAM = "runctl"
@@ -43,7 +43,7 @@ def _run(arguments: list[str], invocation: Invocation) -> int:
     except click.exceptions.NoArgsIsHelpError as error:
         return invocation.show_help(error)
     except click.UsageError as error:
-        raise _translate(error) from error
+        raise _translate(error, arguments) from error
     except click.ClickException as error:
         raise UsageError(error.format_message()) from error
     except click.Abort as error:
@@ -51,9 +51,10 @@ def _run(arguments: list[str], invocation: Invocation) -> int:
     return status if isinstance(status, int) else 0
 
 
-def _translate(error: click.UsageError) -> UsageError:
+def _translate(error: click.UsageError, arguments: list[str]) -> UsageError:
     """Put click's errors in our form: the hint is a near name, else where to read on."""
-    path = error.ctx.command_path if error.ctx else PROGRAM
+    command = next((word for word in arguments if word in COMMANDS), None)
+    path = error.ctx.command_path if error.ctx else " ".join(filter(None, (PROGRAM, command)))
     near = getattr(error, "possibilities", None)
     message = error.message if near else error.format_message()
     hint = f"did you mean {' or '.join(near)}?" if near else f"{path} --help"
