@@ -19,9 +19,9 @@ HEAD = """\
 A run is named by its id, a unique beginning of it, its name, or `@last`. What a command prints as
 its result goes to standard output, and everything else to standard error. With `--output json`
 standard output holds [JSON alone](json.md): one document, or one a line where a command follows a
-run; with `--output id` the id alone. [Exit codes](errors.md) tell what happened; `wait`, and commands that
-follow a run to its end, exit as the run does. Commands that destroy ask first; `--yes` answers,
-and without a terminal nothing is done without it.
+run; with `--output id` the id alone. [Exit codes](errors.md) tell what happened; `wait`, and
+commands that follow a run to its end, exit as the run does. Commands that destroy ask first;
+`--yes` answers, and without a terminal nothing is done without it.
 
 Options of every command, before or after its name:
 
