@@ -14,6 +14,7 @@ from runctl.agent import reaper
 from runctl.agent.folder import AttemptFolder
 from runctl.agent.link import ReaperLink
 from runctl.agent.plan import read_plan
+from runctl.agent.priority import lower_session
 from runctl.agent.relaunch import Relauncher
 from runctl.agent.supervisor import Supervisor
 from runctl.store.ledger import Ledger
@@ -28,6 +29,7 @@ def supervise(folder: AttemptFolder, read_descriptor: int, write_descriptor: int
     if lock is None:
         return _WAITS_FOR_ITS_PHASES  # an agent is at work: the reaper tries again later
     reaper.sign_lock(lock, str(os.getpid()))  # for whoever looks behind the tool
+    lower_session()
     plan = read_plan(folder)
     ledger = Ledger(open_objects(plan.store))
     link = ReaperLink(read_descriptor, write_descriptor)
