@@ -15,7 +15,7 @@ class Scale:
     lines: int = 400
     log_bytes: int = 512 * MIB
     checkpoint_bytes: int = 1024 * MIB
-    commits: int = 5
+    commits: int = 3
     loop_s: float = 8.0
 
 

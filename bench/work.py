@@ -30,6 +30,7 @@ def fill(path: Path, size_bytes: int, *, header: bytes = b"") -> None:
         file.write(header)
         for _ in range(size_bytes // MIB):
             file.write(os.urandom(MIB))
+        os.fsync(file.fileno())  # whose file it was must not be paid for by who copies it
 
 
 def copy(source: Path, target: Path) -> None:
