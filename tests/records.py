@@ -119,7 +119,13 @@ BODIES: list[Body] = [
     ResumeChosen(checkpoint="1/2", step=7, passed_over={"1/3": "a blob is missing"}),
     CommandStarted(pid=7, argv=("python", "train.py", "\\xff")),
     CheckpointCommitted(
-        name="last.ckpt", seq=1, step=None, size_bytes=3, sent_bytes=0, lag_seconds=0.1
+        name="last.ckpt",
+        seq=1,
+        step=None,
+        size_bytes=3,
+        sent_bytes=0,
+        written_ns=1,
+        lag_seconds=0.1,
     ),
     StopBegun(cause=Cause.STOP, reason="asked", is_now=False),
     Warned(code="torn", message="last.ckpt is not whole"),

@@ -138,7 +138,7 @@ def test_an_unknown_run_is_named_with_a_near_one(world: World) -> None:
 
 
 def test_last_of_no_runs_is_not_found(world: World) -> None:
-    with pytest.raises(RunNotFound, match="@last"):
+    with pytest.raises(RunNotFound, match="no runs yet"):
         find_run(world.session, "@last")
 
 

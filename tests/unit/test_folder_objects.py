@@ -80,14 +80,14 @@ def test_new_folders_are_synced_into_their_parents(
     ]
 
 
-def test_a_put_that_need_not_be_durable_waits_for_no_disk(
+def test_a_put_that_need_not_be_durable_syncs_its_bytes_and_not_its_name(
     objects: FolderObjects, calls: list[str]
 ) -> None:
     objects.put("a", b"1")
     calls.clear()
     objects.put("b", b"1", durable=False)
     objects.put("c", b"1", durable=False, create=True)
-    assert calls == ["write", "replace", "write", "link"]
+    assert calls == ["write", "fsync file", "replace", "write", "fsync file", "link"]
 
 
 @pytest.mark.parametrize("is_create", [True, False])

@@ -37,7 +37,11 @@ from runctl.model.spec import Limits
 from tests.records import NOW, make_claim, make_event, make_exit, make_spec
 
 STARTED = AttemptStarted(host="h", folder="/f", runctl_version="0", platform="p")
-RUNNING: list[Body] = [STARTED, PhaseStarted(phase=Phase.RUNNING), CommandStarted(pid=7, argv=("a",))]
+RUNNING: list[Body] = [
+    STARTED,
+    PhaseStarted(phase=Phase.RUNNING),
+    CommandStarted(pid=7, argv=("a",)),
+]
 
 
 def after(*bodies: Body, retries: int = 0) -> Run:
@@ -51,7 +55,13 @@ def end(cause: Cause) -> AttemptEnded:
 
 def committed(seq: int) -> CheckpointCommitted:
     return CheckpointCommitted(
-        name="last.ckpt", seq=seq, step=seq, size_bytes=1, sent_bytes=1, lag_seconds=0.0
+        name="last.ckpt",
+        seq=seq,
+        step=seq,
+        size_bytes=1,
+        sent_bytes=1,
+        written_ns=1,
+        lag_seconds=0.0,
     )
 
 

@@ -19,7 +19,9 @@ from pathlib import Path
 from runctl.agent.candidates import candidates
 from runctl.agent.doubt import find_doubt, has_grown
 from runctl.agent.journal import RETRY_MAX_S, RETRY_S, Journal
+from runctl.agent.numbering import Numbering
 from runctl.agent.openfiles import is_open_for_writing
+from runctl.agent.priority import lower_thread
 from runctl.errors import CheckpointChanged, IntegrityError, ObjectMissing, RunctlError, UnsafePath
 from runctl.model.checkpoint import Manifest
 from runctl.model.codec import unescape_name
@@ -34,7 +36,6 @@ from runctl.store.summary import summarise
 QUICK_S = 0.2
 SCAN_SHARE = 20  # of the time, at most one part in so many goes into looking
 BACKLOG = 16
-IDLE_NICE = 19
 
 
 @dataclass
@@ -45,6 +46,8 @@ class Unit:
     signature: Signature
     seen_at: float  # when this signature was first seen, by a clock that never jumps
     looks: int = 1
+    seq: int | None = None
+    is_late: bool = False  # written under an earlier agent, perhaps before what that committed
     is_overwritten: bool = False  # parts of an earlier version may stand among the new
 
     @property
@@ -75,9 +78,11 @@ class CheckpointWatch:
         self._doubtful_from_ns: int | None = None
         self._units: dict[Path, Unit] = {}
         self._done: dict[Path, Signature] = {}
-        self._earlier: dict[str, Manifest] = {}
+        self._earlier: dict[str, tuple[int, int]] = {}  # name: size, time of writing
+        self._numbering = Numbering()
+        self._is_first_look = True
         self._warned: set[str] = set()
-        self._next_seq = 1
+        self._committing_s = 0.0  # time that bore fruit: no reason to look less often
         self._is_recovered = False
         self._is_ending = threading.Event()
         self._thread = threading.Thread(target=self._run, name="checkpoints", daemon=True)
@@ -101,11 +106,11 @@ class CheckpointWatch:
             delay_s = min(RETRY_MAX_S, delay_s * 2)
 
     def _run(self) -> None:
-        _lower_priority()
+        lower_thread()
         while not self._is_ending.is_set():
-            began = time.monotonic()
+            began, committing_s = time.monotonic(), self._committing_s
             is_busy = self._try(self._look) and self._has_candidates()
-            cost_s = time.monotonic() - began
+            cost_s = time.monotonic() - began - (self._committing_s - committing_s)
             pause_s = QUICK_S if is_busy else self._wish.interval.total_seconds()
             self._is_ending.wait(max(pause_s, cost_s * SCAN_SHARE))
 
@@ -124,14 +129,22 @@ class CheckpointWatch:
         if self._is_recovered:
             return
         for key in self._checkpoints.attempt_keys(self._attempt):
-            self._next_seq = max(self._next_seq, number_in(key.rsplit("/", 1)[0]) + 1)
             try:
-                manifest = self._checkpoints.read(key)
+                self._remember(self._checkpoints.read(key))
             except (IntegrityError, ObjectMissing) as error:
+                self._numbering.note(number_in(key.rsplit("/", 1)[0]), 0)
                 self._warn(f"damaged:{key}", error.message)  # it does not count as committed
-                continue
-            self._earlier[unescape_name(manifest.name)] = manifest
+        for body in self._journal.bodies:  # one that was cleaned up since is not committed again
+            if isinstance(body, CheckpointCommitted):
+                self._remember(body)
         self._is_recovered = True
+
+    def _remember(self, found: Manifest | CheckpointCommitted) -> None:
+        self._numbering.note(found.seq, found.written_ns)
+        name = unescape_name(found.name)
+        known_ns = self._earlier.get(name, (0, 0))[1]
+        if found.written_ns >= known_ns:
+            self._earlier[name] = (found.size_bytes, found.written_ns)
 
     def _look(self) -> None:
         self._refresh()
@@ -144,12 +157,21 @@ class CheckpointWatch:
 
     def _commit_all(self, units: Sequence[Unit], is_cancelled: Callable[[], bool]) -> None:
         """Commit the newest first, but number them in the order in which they were written."""
-        self._next_seq += len(units)
-        last_seq = self._next_seq - 1
-        for index, unit in enumerate(units):
+        self._number([unit for unit in units if unit.seq is None])
+        for unit in units:
             if is_cancelled():
                 return
-            self._commit(unit, last_seq - index, is_cancelled)
+            self._commit(unit, is_cancelled)
+
+    def _number(self, units: Sequence[Unit]) -> None:
+        """Fill gaps from the newest down, so that each leaves room for those before it."""
+        numbering = self._numbering
+        late = [u for u in units if u.is_late and not numbering.is_newest(u.written_ns)]
+        for unit in late:
+            unit.seq = numbering.take_between(unit.written_ns)
+        for unit in reversed(units):
+            if unit.seq is None:
+                unit.seq = numbering.take_next(unit.written_ns)
 
     def _refresh(self) -> None:
         found = dict(self._scan())
@@ -161,6 +183,10 @@ class CheckpointWatch:
                 self._units[path] = _next_unit(unit, path, signature)
         for path in self._units.keys() - found.keys():
             del self._units[path]
+        if self._is_first_look:
+            self._is_first_look = False
+            for unit in self._units.values():
+                unit.is_late = True
 
     def _scan(self) -> Iterator[tuple[Path, Signature]]:
         for folder in self._folders:
@@ -186,34 +212,40 @@ class CheckpointWatch:
             self._warn("checkpoint-backlog", f"{count} older checkpoints were passed over")
         return units[:BACKLOG]
 
-    def _commit(self, unit: Unit, seq: int, is_cancelled: Callable[[], bool]) -> None:
+    def _commit(self, unit: Unit, is_cancelled: Callable[[], bool]) -> None:
         """Commit a unit if it is whole; leave it for a later look if it is not."""
-        if self._is_known(unit):
+        if self._is_known(unit) or not self._is_readable(unit):
             self._done[unit.path] = unit.signature
             return
-        if not self._is_whole(unit):
+        if unit.seq is None or not self._is_whole(unit):
             return
+        began = time.monotonic()
         try:
             committed = self._checkpoints.commit(
                 unit.path,
                 name=unit.path.name,
                 attempt=self._attempt,
-                seq=seq,
+                seq=unit.seq,
                 summary=summarise(describe(unit.path)),
                 is_cancelled=is_cancelled,
             )
         except (CheckpointChanged, IntegrityError, FileNotFoundError):
             return  # written or removed while it was read
+        self._committing_s += time.monotonic() - began
         self._done[unit.path] = unit.signature
         self._tell(committed.manifest, committed.sent_bytes)
         self._prune()
 
     def _is_known(self, unit: Unit) -> bool:
-        manifest = self._earlier.get(unit.path.name)
-        if manifest is None:
-            return False
-        sizes = sum(entry[1] for entry in unit.signature)
-        return sizes == manifest.size_bytes and unit.written_ns == manifest.written_ns
+        size_bytes = sum(entry[1] for entry in unit.signature)
+        return self._earlier.get(unit.path.name) == (size_bytes, unit.written_ns)
+
+    def _is_readable(self, unit: Unit) -> bool:
+        closed = [e[0] for e in unit.signature if not os.access(unit.path / e[0], os.R_OK)]
+        for file in closed:
+            name = unit.path.name
+            self._warn(f"unreadable:{name}", f"{unit.path / file} cannot be read; not committed")
+        return not closed
 
     def _is_whole(self, unit: Unit) -> bool:
         if self._is_ending.is_set() and not self._thread.is_alive():
@@ -255,6 +287,7 @@ class CheckpointWatch:
                 step=manifest.summary.step,
                 size_bytes=manifest.size_bytes,
                 sent_bytes=sent_bytes,
+                written_ns=manifest.written_ns,
                 lag_seconds=max(0.0, lag.total_seconds()),
             )
         )
@@ -279,9 +312,3 @@ def _next_unit(before: Unit | None, path: Path, signature: Signature) -> Unit:
         before.is_overwritten or not has_grown(before.signature, signature)
     )
     return Unit(path, signature, time.monotonic(), is_overwritten=is_overwritten)
-
-
-def _lower_priority() -> None:
-    """Let the training have the processor first: on Linux a thread has a priority of its own."""
-    if hasattr(os, "setpriority") and os.path.isdir("/proc/self/task"):
-        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), IDLE_NICE)

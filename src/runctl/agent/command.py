@@ -11,7 +11,7 @@ from runctl.agent.environment import Prepared
 from runctl.agent.folder import AttemptFolder
 from runctl.model.codec import Value, unescape_name
 from runctl.model.hyperparams import to_arguments
-from runctl.model.spec import Spec
+from runctl.model.spec import Command, Spec
 
 
 class TrainingCommand(Value, frozen=True, kw_only=True):
@@ -37,7 +37,7 @@ def build_command(
     script = _as_operand(os.path.relpath(code / unescape_name(wish.script), cwd))
     arguments = [*to_arguments(wish.hyperparams), *map(unescape_name, wish.arguments)]
     own = _own_variables(spec, folder, attempt, resume_from)
-    env = {**environ, **prepared.environ, **wish.env, **secrets, **own}
+    env = {**environ, **prepared.environ, **_env_of(wish), **secrets, **own}
     if resume_from is None:
         env.pop("RUNCTL_RESUME_FROM", None)
     return TrainingCommand(
@@ -77,6 +77,10 @@ def watched_folders(spec: Spec, folder: AttemptFolder) -> list[Path]:
     """Return where checkpoints may appear; ``checkpoints/`` is where most scripts put them."""
     usual = folder.code / unescape_name(spec.command.cwd) / "checkpoints"
     return list(dict.fromkeys([checkpoint_folder(spec, folder), usual]))
+
+
+def _env_of(wish: Command) -> dict[str, str]:
+    return {key: unescape_name(value) for key, value in wish.env.items()}
 
 
 def _as_operand(script: str) -> str:

@@ -77,10 +77,10 @@ class Phases:
     def wait_for_turn(self, link: ReaperLink) -> None:
         """Wait until the reaper has the locks: at once, unless the run was queued."""
         link.wait(QUEUE_POLL_S)
-        if link.has_said("locked"):
+        if link.has_said("locked") or link.is_gone:
             return
         with self.phase(Phase.QUEUE):
-            while not link.has_said("locked"):
+            while not link.has_said("locked") and not link.is_gone:
                 self.check_halted()
                 link.wait(QUEUE_POLL_S)
 

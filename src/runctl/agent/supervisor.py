@@ -109,7 +109,6 @@ class Supervisor:
         self._mailbox.count_log_bytes = lambda: self._shipper.shipped_bytes
         self._mailbox.start()
         self._shipper.start()
-        self._limit_time()
         try:
             end = self._train()
         except PhaseFailed as error:
@@ -129,6 +128,10 @@ class Supervisor:
     # -- before the command
 
     def _train(self) -> AttemptEnded:
+        self._phases.wait_for_turn(self._link)
+        if self._link.is_gone and self._is_bereaved():
+            return self._end_bereaved()
+        self._limit_time()  # not before: who waits in a queue spends nothing
         if not self._folder.command.exists():
             self._prepare()
         with self._phases.phase(Phase.RUNNING):
@@ -136,7 +139,6 @@ class Supervisor:
             return self._run_command()
 
     def _prepare(self) -> None:
-        self._phases.wait_for_turn(self._link)
         self._phases.bring_code()
         prepared = self._phases.prepare_environment(self._note_output)
         resume_from = self._phases.choose_resume(self._checkpoints)

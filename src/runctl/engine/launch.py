@@ -243,7 +243,7 @@ def _command(prepared: Prepared) -> Command:
         cwd=escape_name(prepared.cwd),
         arguments=tuple(map(escape_name, prepared.request.arguments)),
         hyperparams=run.hyperparams,
-        env=run.env,
+        env={key: escape_name(value) for key, value in run.env.items()},
         secrets=run.secrets,
     )
 

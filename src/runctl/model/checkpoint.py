@@ -8,7 +8,7 @@ from runctl.model.codec import Record, Value
 
 
 class Part(Value, frozen=True, kw_only=True):
-    """A run of bytes, at most 64 MiB, stored as ``blobs/<sha256>``."""
+    """A run of bytes, at most 16 MiB, stored as ``blobs/<sha256>``."""
 
     sha256: str
     size_bytes: int

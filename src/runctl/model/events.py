@@ -94,6 +94,7 @@ class CheckpointCommitted(Value, frozen=True, kw_only=True, tag="checkpoint_comm
     step: int | None
     size_bytes: int
     sent_bytes: int
+    written_ns: int
     lag_seconds: float
 
 

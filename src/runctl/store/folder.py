@@ -31,7 +31,7 @@ class FolderObjects:
 
     def put(self, key: str, data: Bytes, *, create: bool = False, durable: bool = True) -> None:
         path = self._path(key)
-        temporary = self._write_beside(path, data, durable)
+        temporary = self._write_beside(path, data)
         try:
             self._publish(temporary, path, key, create)
         finally:
@@ -91,13 +91,12 @@ class FolderObjects:
     def _path(self, key: str) -> str:
         return f"{self._root}/{check_relative(key)}"
 
-    def _write_beside(self, path: str, data: Bytes, durable: bool) -> str:
+    def _write_beside(self, path: str, data: Bytes) -> str:
         temporary = f"{os.path.dirname(path)}/{_TEMPORARY}{os.urandom(8).hex()}"
         descriptor = self._open_new(temporary)
         try:
             _write_all(descriptor, data)
-            if durable:
-                os.fsync(descriptor)
+            os.fsync(descriptor)  # else a power loss could leave the name with no bytes
         except BaseException:
             os.unlink(temporary)
             raise

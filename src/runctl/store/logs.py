@@ -138,20 +138,28 @@ class Log:
 
     def read(self, position: int = 0) -> Iterator[Frame]:
         """Yield what is there from the offset ``position`` on, without a gap, until the end."""
-        while (found := self._next(position)) is not None:
-            try:
-                data = self._objects.get(found.key)
-            except ObjectMissing:
-                continue  # compacted under our eyes: look again
-            for frame in unpack_frames(data, found.start, skip_to=position, key=found.key):
-                yield _cut(frame, position)
-                position = frame.start + len(frame.data)
-            if position != found.end:
-                raise RecordError(f"log chunk {found.key} ends at {position}", key=found.key)
+        is_there_more = True
+        while is_there_more:
+            is_there_more = False
+            for chunk in self.chunks():
+                if not chunk.start <= position < chunk.end:
+                    continue
+                is_there_more = True
+                try:
+                    data = self._objects.get(chunk.key)
+                except ObjectMissing:
+                    break  # compacted under our eyes: look again
+                yield from _frames_from(data, chunk, position)
+                position = chunk.end
 
-    def _next(self, position: int) -> Chunk | None:
-        holding = [chunk for chunk in self.chunks() if chunk.start <= position < chunk.end]
-        return max(holding, key=lambda chunk: chunk.end, default=None)
+
+def _frames_from(data: bytes, chunk: Chunk, position: int) -> Iterator[Frame]:
+    """Yield the frames of a chunk from an offset on, or raise RecordError if some are missing."""
+    for frame in unpack_frames(data, chunk.start, skip_to=position, key=chunk.key):
+        yield _cut(frame, position)
+        position = frame.start + len(frame.data)
+    if position != chunk.end:
+        raise RecordError(f"log chunk {chunk.key} ends at {position}", key=chunk.key)
 
 
 def _cut(frame: Frame, position: int) -> Frame:

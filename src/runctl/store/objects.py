@@ -34,7 +34,8 @@ class Objects(Protocol):
         """Store ``data`` under ``key``, whole or not at all.
 
         ``create``: raise ObjectExists, and change nothing, if the key is taken.
-        ``durable``: it survives a power loss once this returns.
+        ``durable``: it survives a power loss once this returns; else it may be gone after one,
+        but never in part.
         """
         ...
 
