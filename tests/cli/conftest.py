@@ -51,6 +51,7 @@ _CHANGING_KEYS = {
     "seconds": 0.0,
     "sent_bytes": 0,
     "system": "<system>",
+    "written_ns": 0,
 }
 
 

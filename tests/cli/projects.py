@@ -33,8 +33,8 @@ sys.exit(0 if first else 3)
 
 
 def fill(scene: Scene) -> Scene:
-    """Write a project whose checkpoints are taken at once."""
-    scene.write(".runctl.toml", '[checkpoint]\nsettle = "0s"\ninterval = "100ms"\n')
+    """Write a project whose checkpoints are taken at the end, so that the order is known."""
+    scene.write(".runctl.toml", '[checkpoint]\nsettle = "0s"\ninterval = "1h"\n')
     scene.write("my scripts/echo it.py", ECHO)
     scene.write("slow.py", SLOW)
     scene.write("steps.py", STEPS)

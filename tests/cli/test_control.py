@@ -24,6 +24,7 @@ def test_the_waiting_ends_and_the_run_goes_on(project: Scene) -> None:
     done = project.type("train", "slow.py", "--name", "slow", "--wait-timeout", "1s")
     assert done.returncode == 75
     assert b"only the waiting is over" in done.stderr
+    project.wait_for_output(only_run(project), b"begun")
     assert "command" in project.pids(only_run(project))
     assert project.type("wait", "slow", "--wait-timeout", "0s").returncode == 75
 
@@ -41,7 +42,7 @@ def test_ctrl_c_detaches_and_never_kills(project: Scene, words: list[str]) -> No
         [RUNCTL, *words], cwd=project.project, env=project.env, stdout=subprocess.PIPE,
         stderr=subprocess.PIPE, start_new_session=True,
     ) as process:  # fmt: skip
-        project.wait_for("the run", (project.ledger / "runs").exists)
+        project.wait_for("the run", lambda: list(project.ledger.glob("runs/*/spec.json")))
         run_id = only_run(project)
         project.wait_for_output(run_id, b"begun")
         time.sleep(0.5)  # it is now well within its loop
