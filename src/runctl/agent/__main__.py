@@ -31,7 +31,7 @@ def supervise(folder: AttemptFolder, read_descriptor: int, write_descriptor: int
     reaper.sign_lock(lock, str(os.getpid()))  # for whoever looks behind the tool
     lower_session()
     plan = read_plan(folder)
-    ledger = Ledger(open_objects(plan.store))
+    ledger = Ledger(open_objects(plan.store, must_exist=True))
     link = ReaperLink(read_descriptor, write_descriptor)
     Supervisor(folder, plan, ledger.spec(plan.run_id), ledger, link).run()
     Relauncher(plan, folder, ledger).run()

@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from runctl.errors import ObjectExists, ObjectMissing
-from runctl.model.paths import check_prefix, check_relative
+from runctl.model.paths import RUNS, check_prefix, check_relative
 from runctl.store.objects import Bytes, ObjectInfo
 
 _TEMPORARY = ".tmp-"
@@ -20,10 +20,15 @@ _RACES = 8  # a delete beside us may remove the empty folder that we have just m
 
 
 class FolderObjects:
-    """Objects as files. A write is a temporary file, then a link (create) or a rename."""
+    """Objects as files. A write is a temporary file, then a link (create) or a rename.
 
-    def __init__(self, root: Path) -> None:
+    ``must_exist``: the store was begun by somebody else. Where it is not there, it is out of
+    reach (not mounted, renamed): every call raises FileNotFoundError, and nothing is begun anew.
+    """
+
+    def __init__(self, root: Path, *, must_exist: bool = False) -> None:
         self._root = str(root.absolute())
+        self._must_exist = must_exist
 
     @property
     def url(self) -> str:
@@ -45,12 +50,14 @@ class FolderObjects:
             with open(self._path(key), "rb") as file:
                 return file.read()
         except (FileNotFoundError, NotADirectoryError, IsADirectoryError) as error:
+            self._check_reach()
             raise ObjectMissing(f"{self.url}/{key} does not exist", key=key) from error
 
     def head(self, key: str) -> ObjectInfo | None:
         try:
             status = os.stat(self._path(key))
         except (FileNotFoundError, NotADirectoryError):
+            self._check_reach()
             return None
         return _info(key, status) if not _is_folder(status) else None
 
@@ -60,6 +67,7 @@ class FolderObjects:
             return  # a folder is no object
         with suppress(FileNotFoundError, NotADirectoryError):
             os.unlink(path)
+        self._check_reach()
         self._remove_empty(os.path.dirname(path))
 
     def list(self, prefix: str, *, after: str = "") -> Iterator[ObjectInfo]:
@@ -72,6 +80,7 @@ class FolderObjects:
         with suppress(FileNotFoundError, NotADirectoryError):
             with os.scandir(os.path.join(self._root, check_prefix(prefix))) as entries:
                 return sorted(entry.name for entry in entries if entry.is_dir())
+        self._check_reach()
         return []
 
     def _walk(self, folder: str) -> Iterator[ObjectInfo]:
@@ -80,6 +89,7 @@ class FolderObjects:
                 # A folder sorts as its name followed by a slash, as keys do.
                 entries = sorted(found, key=lambda e: e.name + "/" * e.is_dir())
         except (FileNotFoundError, NotADirectoryError):
+            self._check_reach()
             return
         for entry in entries:
             if entry.is_dir():
@@ -87,6 +97,11 @@ class FolderObjects:
             elif not entry.name.startswith(_TEMPORARY):
                 with suppress(FileNotFoundError):
                     yield _info(folder + entry.name, entry.stat())
+
+    def _check_reach(self) -> None:
+        """Raise where the store is not there, or is the empty place where it is mounted."""
+        if self._must_exist:
+            os.stat(os.path.join(self._root, check_prefix(RUNS)))
 
     def _path(self, key: str) -> str:
         return f"{self._root}/{check_relative(key)}"
@@ -109,7 +124,8 @@ class FolderObjects:
         for _ in range(_RACES):
             with suppress(FileNotFoundError):
                 return os.open(path, flags, 0o600)
-            _make_folders(os.path.dirname(path))
+            self._check_reach()
+            _make_folders(os.path.dirname(path), self._root if self._must_exist else "/")
         return os.open(path, flags, 0o600)
 
     def _publish(self, temporary: str, path: str, key: str, create: bool) -> None:
@@ -136,12 +152,12 @@ def _write_all(descriptor: int, data: Bytes) -> None:
         view = view[os.write(descriptor, view) :]
 
 
-def _make_folders(folder: str) -> None:
-    """Make a folder and its parents; each new name survives a power loss."""
-    if os.path.isdir(folder):
+def _make_folders(folder: str, root: str) -> None:
+    """Make a folder and its parents below ``root``; each new name survives a power loss."""
+    if folder == root or os.path.isdir(folder):
         return
     parent = os.path.dirname(folder)
-    _make_folders(parent)
+    _make_folders(parent, root)
     with suppress(FileExistsError, FileNotFoundError):
         os.mkdir(folder, 0o700)
         _sync_folder(parent)

@@ -9,11 +9,14 @@ from runctl.store.folder import FolderObjects
 from runctl.store.objects import Objects
 
 
-def open_objects(place: str) -> Objects:
-    """Open the store at an absolute folder; other kinds of place are refused by name."""
+def open_objects(place: str, *, must_exist: bool = False) -> Objects:
+    """Open the store at an absolute folder; other kinds of place are refused by name.
+
+    ``must_exist``: who opens it did not begin it, and must not begin another in its place.
+    """
     if "://" in place:
         raise ConfigError(
             f"a ledger at {place} is not supported by this version; a folder is",
             hint="runctl config set store.root /path/to/folder",
         )
-    return FolderObjects(Path(place))
+    return FolderObjects(Path(place), must_exist=must_exist)
