@@ -165,7 +165,7 @@ def test_retries_are_counted_down() -> None:
 
 
 def test_a_lost_attempt_may_be_tried_again_by_who_judges_it_lost() -> None:
-    run = mark_lost(after(*RUNNING, retries=1), "the instance is gone", NOW)
+    run = mark_lost(after(*RUNNING, retries=1), "the instance is gone")
     assert run.state is State.LOST
     assert run.last is not None
     assert run.last.end == AttemptEnded(cause=Cause.LOST, message="the instance is gone")
@@ -175,4 +175,4 @@ def test_a_lost_attempt_may_be_tried_again_by_who_judges_it_lost() -> None:
 
 def test_an_attempt_that_ended_cannot_be_lost() -> None:
     run = after(*RUNNING, CommandExited(exit=make_exit(0)), end(Cause.EXIT))
-    assert mark_lost(run, "gone", NOW) == run
+    assert mark_lost(run, "gone") == run

@@ -25,7 +25,7 @@ def judge(session: Session, run_id: str) -> Run:
     if run.is_over or run.last is None or is_alive(session, run):
         return run
     run = session.ledger.load(run_id)  # it may have ended between the two looks
-    return run if run.is_over else mark_lost(run, LOST, session.clock())
+    return run if run.is_over else mark_lost(run, LOST)
 
 
 def failure_of(run: Run) -> RunctlError | None:

@@ -164,9 +164,14 @@ def fold(run: Run, events: Iterable[Event]) -> Run:
     return run
 
 
-def mark_lost(run: Run, message: str, at: datetime) -> Run:
-    """Judge the last attempt lost: its instance and its reaper are known to be gone."""
-    end = AttemptEnded(cause=Cause.LOST, message=message)
+def mark_lost(run: Run, message: str) -> Run:
+    """Judge the last attempt lost, as of its last event: its processes are known to be gone."""
+    last = run.last
+    if last is None:
+        return run
+    at = last.updated_at or last.claimed_at
+    seconds = max(0.0, (at - last.claimed_at).total_seconds())
+    end = AttemptEnded(cause=Cause.LOST, message=message, seconds=seconds)
     event = Event(nonce="", at=at, attempt=len(run.attempts), body=end)
     return step(run, event)[0]
 

@@ -94,7 +94,7 @@ class Ledger:
             return fold(run, map(self.event, self.event_keys(run.run_id, attempt)))
         run = fold(run, map(self.event, seal.sealed_events))
         # A sealed attempt that never told its end was lost.
-        return mark_lost(run, seal.reason, seal.claimed_at)
+        return mark_lost(run, seal.reason)
 
     def put_request(self, run_id: str, request: Request) -> None:
         self.create(RunPaths(run_id).request(request.request_id), request)
