@@ -34,8 +34,8 @@ test: setup bytecode ## every test but the soak, with coverage
 	HYPOTHESIS_PROFILE=full $(BIN)/pytest tests -m 'not soak' --cov --cov-report=term \
 		--cov-report=html:build/coverage/html
 
-bench: setup bytecode .venv-bench/.synced ## measure against peers, by ratio, in one run
-	$(BIN)/python -m bench
+bench: setup bytecode .venv-bench/.synced ## measure against peers, by ratio, in one run (BENCH=--short)
+	$(BIN)/python -m bench $(BENCH)
 
 soak: setup bytecode ## faults for a long time
 	HYPOTHESIS_PROFILE=soak $(BIN)/pytest tests/chaos -m soak --timeout=0

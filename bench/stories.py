@@ -110,5 +110,6 @@ def _checkpoint(step: int) -> CheckpointCommitted:
         step=step,
         size_bytes=10**6,
         sent_bytes=10**6,
+        written_ns=10**18,
         lag_seconds=0.5,
     )
