@@ -20,8 +20,9 @@ from typing import Any
 import pytest
 
 from runctl.agent import reaper
+from runctl.agent.reaper import records, verbs
 
-REAPER = [sys.executable, "-I", "-S", reaper.__file__]
+REAPER = [sys.executable, "-I", "-S", str(Path(reaper.__file__).with_name("__main__.py"))]
 STUB = Path(__file__).with_name("stub_agent.py")
 GUARD_S = 60.0
 RSS_LIMIT_BYTES = 20 * 1024**2
@@ -496,7 +497,7 @@ def test_looking_at_an_attempt_never_keeps_it_from_starting(attempt: Attempt) ->
     assert held is not None
     closing = subprocess.Popen(["sleep", "0.2"], pass_fds=[held])
     os.close(held)
-    lock = reaper._take_own_lock(str(attempt.folder / reaper.LOCK))
+    lock = verbs._take_own_lock(str(attempt.folder / reaper.LOCK))
     assert lock is not None
     os.close(lock)
     closing.wait()
@@ -527,7 +528,7 @@ def test_the_reaper_is_small(attempt: Attempt) -> None:
 def test_the_room_for_the_exit_record_is_taken_before_the_start(attempt: Attempt) -> None:
     attempt.start(python(SAVES))
     attempt.wait_printed("training")
-    assert (attempt.folder / f"{reaper.EXIT}.tmp").stat().st_size == reaper.RECORD_BYTES
+    assert (attempt.folder / f"{reaper.EXIT}.tmp").stat().st_size == records.RECORD_BYTES
     attempt.send(signal.SIGTERM)
     record = attempt.wait_over()
     assert record["status"] == 0

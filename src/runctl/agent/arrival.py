@@ -17,7 +17,14 @@ from runctl.errors import InstanceBusy, TransportError
 
 def reaper_command(python: str, verb: str, *arguments: str) -> list[str]:
     """Return the command line of the reaper that came with this wheel."""
-    return [python, "-I", "-S", reaper.__file__, verb, *arguments]
+    return [
+        python,
+        "-I",
+        "-S",
+        str(Path(reaper.__file__).with_name("__main__.py")),
+        verb,
+        *arguments,
+    ]
 
 
 def agent_command(python: str) -> list[str]:
@@ -33,7 +40,7 @@ def make_order(
     is_queued: bool,
     python: str = sys.executable,
 ) -> bytes:
-    """Return what ``reaper.py start`` reads. Secrets travel here, and nowhere else.
+    """Return what ``reaper start`` reads. Secrets travel here, and nowhere else.
 
     ``secrets`` of None keeps those that an earlier start has brought.
     """

@@ -219,8 +219,9 @@ class Supervisor:
         """Bring log, checkpoints and outputs home; wait for the store as long as it takes."""
         with self._phases.phase(Phase.UPLOADING):
             self._mailbox.phase = Phase.UPLOADING
-            self._shipper.finish(self._is_superseded)
+            # The checkpoints first: a log that cannot be stored must not keep them waiting.
             self._watch.finish(self._is_superseded, self._doubtful_from_ns())
+            self._shipper.finish(self._is_superseded)
             if not self._is_superseded():
                 self._store_outputs()
         self._mailbox.finish()
