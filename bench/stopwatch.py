@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import statistics
 import subprocess
+import tempfile
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -30,16 +31,19 @@ def run(
     env: Mapping[str, str] | None = None,
     stdout: int = subprocess.DEVNULL,
 ) -> Cost:
-    """Run a command to its end; raise CalledProcessError if it fails."""
-    began = time.perf_counter()
-    process = subprocess.Popen(
-        argv, cwd=cwd, env=env, stdin=subprocess.DEVNULL, stdout=stdout, stderr=subprocess.DEVNULL
-    )
-    _, status, usage = os.wait4(process.pid, 0)
-    wall_s = time.perf_counter() - began
-    process.returncode = os.waitstatus_to_exitcode(status)
-    if process.returncode != 0:
-        raise subprocess.CalledProcessError(process.returncode, list(argv))
+    """Run a command to its end; one that fails is an error that tells its last words."""
+    with tempfile.TemporaryFile() as words:
+        began = time.perf_counter()
+        process = subprocess.Popen(
+            argv, cwd=cwd, env=env, stdin=subprocess.DEVNULL, stdout=stdout, stderr=words
+        )
+        _, status, usage = os.wait4(process.pid, 0)
+        wall_s = time.perf_counter() - began
+        process.returncode = os.waitstatus_to_exitcode(status)
+        if process.returncode != 0:
+            words.seek(0)
+            told = words.read()[-2000:].decode(errors="replace")
+            raise RuntimeError(f"{list(argv)} ended with {process.returncode}: {told}")
     return Cost(usage.ru_utime + usage.ru_stime, wall_s, usage.ru_maxrss * 1024)
 
 
