@@ -8,13 +8,13 @@ run = client.wait(run.run_id)
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from runctl.errors import ConfigError, RefusedError, RunctlError
+from runctl.errors import ConfigError, NotFoundError, RefusedError, RunctlError
 from runctl.model.run import Run, State
 from runctl.model.views import (
     CheckpointDetail,
@@ -53,7 +53,7 @@ class Client:
     ) -> None:
         self._flags = dict(settings or {})
         self._environ = dict(os.environ if environ is None else environ)
-        self._cwd = cwd or Path.cwd()
+        self._cwd = cwd or _find_cwd()
 
     # -- launching
 
@@ -84,12 +84,22 @@ class Client:
         name: str | None = None,
         newer_than: timedelta | None = None,
         limit: int | None = None,
+        on_damaged: Callable[[str, Exception], None] | None = None,
     ) -> list[RunSummary]:
-        """Return runs, newest first; ``name`` is a part of the name, or a glob."""
+        """Return runs, newest first; ``name`` is a part of the name, or a glob.
+
+        A run whose records cannot be read is left out, and told to ``on_damaged`` by its id and
+        the error; without one the first such error is raised.
+        """
         from runctl.engine.listing import list_runs  # noqa: PLC0415
 
         return list_runs(
-            self._session, states=states, name=name, newer_than=newer_than, limit=limit
+            self._session,
+            states=states,
+            name=name,
+            newer_than=newer_than,
+            limit=limit,
+            on_damaged=on_damaged or _raise,
         )
 
     def find(self, reference: str) -> str:
@@ -359,3 +369,14 @@ class Client:
         given = self._environ.get("XDG_CACHE_HOME", "")
         home = Path(self._environ.get("HOME") or Path.home())
         return (Path(given) if given.startswith("/") else home / ".cache") / "runctl"
+
+
+def _find_cwd() -> Path:
+    try:
+        return Path.cwd()
+    except FileNotFoundError as error:
+        raise NotFoundError("the current folder is no longer there", hint="cd") from error
+
+
+def _raise(_run_id: str, error: Exception) -> None:
+    raise error

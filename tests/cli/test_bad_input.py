@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import os
+import subprocess
 from pathlib import Path
 
 import pytest
 
+from runctl.model.ids import is_run_name
 from tests.cli.conftest import Golden, error_of
-from tests.scene import Scene
+from tests.scene import RUNCTL, Scene
 
 CASES = {
     "script-missing": ["train", "trian.py"],
@@ -104,6 +107,54 @@ def test_a_home_that_cannot_be_written(project: Scene, place: str) -> None:
     assert error["code"] == "config"
     assert place in error["message"]
     assert b"Traceback" not in done.stderr
+
+
+def test_a_folder_that_is_gone_is_no_fault(project: Scene) -> None:
+    gone = project.project / "gone"
+    gone.mkdir()
+    script = f"rmdir {gone}; exec {RUNCTL} runs -o json"
+    done = subprocess.run(
+        ["sh", "-c", script], cwd=gone, env=project.env, capture_output=True, check=False
+    )
+    assert error_of(done)["message"] == "the current folder is no longer there"
+
+
+@pytest.mark.parametrize("words", [["local", "train.py"], ["runs"], ["status"]])
+def test_what_the_machine_refuses_is_no_fault(project: Scene, words: list[str]) -> None:
+    project.ledger.parent.mkdir(parents=True)
+    project.ledger.symlink_to(project.ledger.name)
+    done = project.type(*words, "-o", "json")
+    error = error_of(done)
+    assert (error["code"], done.returncode) == ("integrity", 10)
+    assert f"a loop of links at {project.ledger}" in error["message"]
+    assert error["hint"].startswith("ls -l ")
+
+
+def test_a_damaged_run_hides_no_other(project: Scene) -> None:
+    for name in ("sound", "broken"):
+        assert project.type("local", "train.py", "--name", name).returncode == 0
+    broken = json.loads(project.type("runs", "-o", "json").stdout)[0]["run_id"]
+    (project.ledger / "runs" / broken / "spec.json").write_text("{")
+    for path in (project.home / ".cache").rglob("runs-*.json"):
+        path.unlink()
+    done = project.type("runs", "-o", "json")
+    assert [run["name"] for run in json.loads(done.stdout)] == ["sound"]
+    assert f"run {broken} cannot be read" in done.stderr.decode()
+    assert project.type("status", broken).returncode == 10
+
+
+def test_control_characters_do_not_reach_the_terminal(project: Scene) -> None:
+    done = project.type("train", "train.py", "--dry-run", "--", "\x1b[31m\n")
+    assert b"command      train.py '\\x1b[31m\\x0a'" in done.stdout
+
+
+def test_a_long_name_is_cut_where_it_names_a_run(project: Scene) -> None:
+    project.write(f"{'n' * 200}.py", "print(1)\n")
+    done = project.type("local", f"{'n' * 200}.py", "-o", "id", "--detach")
+    run_id = done.stdout.decode().strip()
+    name = json.loads(project.type("wait", run_id, "-o", "json").stdout)["name"]
+    assert is_run_name(name)
+    assert name.startswith("nnn")
 
 
 def test_a_name_that_is_no_text_is_shown_escaped(project: Scene) -> None:

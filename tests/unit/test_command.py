@@ -112,6 +112,16 @@ def test_a_script_that_is_not_executable_is_run_by_what_it_names(
     assert build(folder, command("train.sh")).argv == [*shell, "train.sh"]
 
 
+@pytest.mark.parametrize(
+    ("name", "start"), [("a.bash", "bash"), ("a.txt", "sh"), ("A.PY", str(PYTHON))]
+)
+def test_a_script_that_names_nothing_is_run_by_what_its_name_says(
+    folder: AttemptFolder, name: str, start: str
+) -> None:
+    add_script(folder, name, "echo hello\n")
+    assert build(folder, command(name)).argv == [start, name]
+
+
 @pytest.mark.parametrize("name", ["my train.py", "deep/er/train.py", "it's.py", "ö.py", "-c.py"])
 def test_a_script_may_have_any_name(folder: AttemptFolder, name: str) -> None:
     add_script(folder, name)

@@ -25,6 +25,7 @@ from runctl.errors import (
     InstanceLost,
     LimitReached,
     PhaseFailed,
+    RecordError,
     RunNotFound,
     StoppedOnRequest,
     TransportError,
@@ -32,6 +33,7 @@ from runctl.errors import (
 from runctl.model.events import AttemptEnded, AttemptStarted, Body, Cause, CommandExited, Phase
 from runctl.model.hyperparams import Hyperparameter
 from runctl.model.ids import make_run_id
+from runctl.model.paths import RunPaths
 from runctl.model.run import Run, State
 from runctl.model.spec import Code
 from runctl.model.views import RunSummary
@@ -51,6 +53,7 @@ class World:
         self.objects = MemoryObjects()
         self.ledger = Ledger(self.objects)
         self.folder = folder
+        self.damaged: dict[str, Exception] = {}
         self.session = Session(
             config=load(None, {}, {}, folder / "config"),
             ledger=self.ledger,
@@ -191,10 +194,30 @@ def test_a_run_that_says_it_lives_is_looked_after(world: World) -> None:
 
 def listed(world: World, **filters: object) -> list[RunSummary]:
     wanted = {"states": (), "name": None, "newer_than": None, "limit": None, **filters}
-    return list(list_runs(world.session, **wanted))  # type: ignore[arg-type]
+    told = world.damaged.__setitem__
+    return list(list_runs(world.session, on_damaged=told, **wanted))  # type: ignore[arg-type]
 
 
 # -- how a run stands
+
+
+@pytest.mark.parametrize("data", [b"", b"{", b'{"schema":99}', b"\xff"])
+def test_a_damaged_run_hides_no_other(world: World, data: bytes) -> None:
+    sound, broken = world.add_success(3, "sound"), world.add_success(2, "broken")
+    world.objects.put(RunPaths(broken).spec, data)
+    assert [run.run_id for run in listed(world)] == [sound]
+    assert list(world.damaged) == [broken]
+    assert find_run(world.session, "sound") == sound
+    with pytest.raises(RunNotFound, match=f"run {broken} cannot be read"):
+        find_run(world.session, "broken")
+
+
+def test_a_damaged_record_says_what_to_do(world: World) -> None:
+    run_id = world.add_success(2, "broken")
+    world.objects.put(RunPaths(run_id).spec, b"{")
+    with pytest.raises(RecordError) as caught:
+        world.ledger.load(run_id)
+    assert f"/runs/{run_id} out of the ledger" in (caught.value.hint or "")
 
 
 @pytest.mark.usefixtures("_all_dead")

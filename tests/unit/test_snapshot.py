@@ -11,7 +11,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from runctl.errors import IntegrityError, SnapshotMismatch, UnsafePath
+from runctl.errors import IntegrityError, RefusedError, SnapshotMismatch, UnsafePath
 from runctl.model.codec import encode
 from runctl.store import snapshot
 from runctl.store.blobs import Blobs
@@ -293,3 +293,18 @@ def test_what_is_there_is_never_written_over(blobs: Blobs, tmp_path: Path) -> No
 def test_a_record_without_a_blob_behind_it_is_missing(blobs: Blobs) -> None:
     with pytest.raises(IntegrityError, match=SHA256):
         read_tree(blobs, SHA256, 7)
+
+
+def test_a_file_that_cannot_be_read_is_refused_by_name(
+    blobs: Blobs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "private").write_text("x")
+
+    def refuse(_path: Path) -> bytes:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "read_bytes", refuse)
+    with pytest.raises(RefusedError, match="private cannot be read") as caught:
+        store_tree(blobs, tmp_path, ["private"])
+    assert caught.value.hint is not None
+    assert "--exclude-pattern '/private'" in caught.value.hint

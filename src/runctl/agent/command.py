@@ -13,6 +13,8 @@ from runctl.model.codec import Value, unescape_name
 from runctl.model.hyperparams import to_arguments
 from runctl.model.spec import Command, Spec
 
+_SHELLS = {".bash": "bash", ".zsh": "zsh"}
+
 
 class TrainingCommand(Value, frozen=True, kw_only=True):
     """What the reaper starts."""
@@ -90,17 +92,15 @@ def _as_operand(script: str) -> str:
 
 def _launcher(path: Path, script: str, python: Path) -> list[str]:
     """Return what runs the script: Python, the script itself, or the shell that it names."""
-    if path.suffix == ".py":
+    if path.suffix.lower() == ".py":
         return [str(python), script]
     with path.open("rb") as file:
         first = file.readline(256)
     if os.access(path, os.X_OK) and (first.startswith(b"#!") or b"\0" in first):
         return [os.path.join(".", script)]
-    return [*_shebang(first), script]
+    return [*(_shebang(first) or [_SHELLS.get(path.suffix, "sh")]), script]
 
 
 def _shebang(first: bytes) -> list[str]:
     """Return what the first line names; without one it is text for a shell, as a shell has it."""
-    if not first.startswith(b"#!"):
-        return ["sh"]
-    return shlex.split(os.fsdecode(first[2:]).strip()) or ["sh"]
+    return shlex.split(os.fsdecode(first[2:]).strip()) if first.startswith(b"#!") else []

@@ -75,7 +75,11 @@ class Invocation:
     def fault(self, error: Exception) -> int:
         """Show what should not have happened, and say where its traceback is."""
         from runctl.cli import journal  # noqa: PLC0415
+        from runctl.cli.machine import blame_machine  # noqa: PLC0415
 
+        refused = blame_machine(error) if isinstance(error, OSError) else None
+        if refused is not None:
+            return self.fail(refused)
         path = journal.note_fault(self.arguments, error)
         where = f"; details in {path}" if path else ""
         words = str(error).splitlines()

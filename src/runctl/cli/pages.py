@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Iterable, Iterator
 
 from runctl.cli.sentences import (
@@ -11,6 +10,7 @@ from runctl.cli.sentences import (
     tell_exit,
     tell_seconds,
     tell_step,
+    tell_words,
 )
 from runctl.model.hyperparams import format_hyperparams
 from runctl.model.quantities import format_size
@@ -33,7 +33,7 @@ def plan_page(plan: LaunchPlan) -> Iterable[str]:
             ("target", plan.target),
             ("name", plan.name),
             ("project", f"{plan.project_root} ({plan.root_reason})"),
-            ("command", shlex.join(plan.command)),
+            ("command", tell_words(plan.command)),
             ("in", plan.cwd),
             ("files", f"{plan.file_count}, {format_size(plan.total_bytes)}"),
             ("largest", largest or None),
@@ -66,7 +66,7 @@ def _run_facts(run: Run) -> Iterator[Fact]:
     yield "target", spec.target
     yield "project", spec.project
     yield "script", spec.command.script
-    yield "arguments", shlex.join(spec.command.arguments) or None
+    yield "arguments", tell_words(spec.command.arguments) or None
     yield "hyperparams", format_hyperparams(spec.command.hyperparams) or None
     yield (
         "code",

@@ -38,14 +38,15 @@ def runs(
     from runctl.model.run import State  # noqa: PLC0415
 
     wanted = _check_states(states, [state.value for state in State])
+    screen = invocation.screen
     found = invocation.client().runs(
         states=[State(state) for state in wanted],
         name=name,
         newer_than=newer_than,
         limit=limit + 1 if limit else None,
+        on_damaged=lambda run_id, error: screen.warn(f"run {run_id} cannot be read: {error}"),
     )
     shown = found[:limit] if limit else found
-    screen = invocation.screen
     screen.show(
         shown,
         lambda: screen.show_table(_HEADER, [_row(run) for run in shown]) if shown else [],

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import shlex
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -25,6 +25,7 @@ from runctl.model.events import (
 from runctl.model.quantities import format_age, format_duration, format_size
 from runctl.model.run import Run
 
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 
 
@@ -39,7 +40,7 @@ def tell_detail(event: Event) -> str | None:
     if isinstance(event.body, PhaseStarted):
         return f"{event.body.phase.value} …"
     if isinstance(event.body, CommandStarted):
-        return f"process {event.body.pid}: {shlex.join(event.body.argv)}"
+        return f"process {event.body.pid}: {tell_words(event.body.argv)}"
     return None
 
 
@@ -114,6 +115,11 @@ def tell_seconds(seconds: float) -> str:
 
 def tell_step(step: int | None) -> str:
     return "" if step is None else f" (step {step})"
+
+
+def tell_words(words: Sequence[str]) -> str:
+    """A command as one would type it, on one line, whatever its words would do to a terminal."""
+    return _CONTROL.sub(lambda found: f"\\x{ord(found[0]):02x}", shlex.join(words))
 
 
 def tell_count(count: int, noun: str) -> str:

@@ -14,7 +14,7 @@ from typing import Self
 
 import msgspec
 
-from runctl.errors import RecordError, RunNotFound
+from runctl.errors import IntegrityError, RecordError, RunNotFound
 from runctl.model.codec import Record, decode, encode
 from runctl.model.run import Run
 from runctl.model.views import RunSummary
@@ -34,6 +34,7 @@ class Catalog:
         self._path = cache_dir / f"runs-{name}.json"
         self._known = _read(self._path)
         self._learnt = 0
+        self.damaged: dict[str, Exception] = {}
 
     def __enter__(self) -> Self:
         return self
@@ -47,12 +48,17 @@ class Catalog:
         return self._ledger.run_ids()
 
     def summaries(self) -> Iterator[RunSummary]:
-        """Yield all runs, newest first, one at a time: a page costs no more than a page."""
+        """Yield all runs, newest first, one at a time: a page costs no more than a page.
+
+        One whose records cannot be read hides no other: ``damaged`` holds why, by its id.
+        """
         for run_id in self.run_ids():
             try:
                 yield self.summary(run_id)
             except RunNotFound:
                 continue  # it is being removed, or its launch was cut short before the spec
+            except (IntegrityError, OSError) as error:
+                self.damaged[run_id] = error
 
     def summary(self, run_id: str) -> RunSummary:
         known = self._known.get(run_id)

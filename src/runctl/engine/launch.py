@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import difflib
 import os
+import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,6 +32,7 @@ from runctl.store.ledger import next_claim
 from runctl.store.snapshot import store_tree
 
 LARGEST = 5
+STEM_CHARACTERS = 40
 
 
 @dataclass(frozen=True)
@@ -47,6 +49,8 @@ class Prepared:
 def locate(request: LaunchRequest, cwd: Path) -> ProjectRoot:
     """Return the project of the script, or raise ScriptNotFound or UsageError."""
     script = cwd / request.script
+    if not request.script:
+        raise UsageError("the script has no name", hint="runctl train SCRIPT")
     if script.is_dir():
         raise UsageError(
             f"{request.script} is a folder; a script is needed",
@@ -63,7 +67,8 @@ def locate(request: LaunchRequest, cwd: Path) -> ProjectRoot:
         )
     if not os.access(script, os.R_OK):
         raise UsageError(
-            f"the script {request.script} cannot be read", hint=f"chmod u+r {request.script}"
+            f"the script {request.script} cannot be read",
+            hint=shlex.join(["chmod", "u+r", request.script]),
         )
     override = cwd / request.project_root if request.project_root else None
     return find_root(script, override)
@@ -105,7 +110,7 @@ def describe(prepared: Prepared, session: Session) -> LaunchPlan:
     source = detect(root.path, script, settings_of(_environment(settings)))
     return LaunchPlan(
         target=settings.run.on,
-        name=prepared.request.name or f"{Path(root.script).stem}-…",
+        name=prepared.request.name or f"{_stem(root)}-…",
         project_root=str(root.path),
         root_reason=root.reason,
         script=root.script,
@@ -209,10 +214,9 @@ def _make_spec(prepared: Prepared, session: Session) -> Spec:
     settings, root = prepared.settings, prepared.root
     now = session.clock()
     run_id = make_run_id(now, session.chance(4))
-    stem = "".join(c if c.isalnum() and c.isascii() else "-" for c in Path(root.script).stem)
     return Spec(
         run_id=run_id,
-        name=prepared.request.name or f"{stem.strip('-') or 'run'}-{run_id[-5:]}",
+        name=prepared.request.name or f"{_stem(root)}-{run_id[-5:]}",
         project=root.path.name or "project",
         owner=owner_id(session.user_dir),
         created_at=now,
@@ -234,6 +238,12 @@ def _make_spec(prepared: Prepared, session: Session) -> Spec:
         gpus=prepared.request.gpus,
         runctl_version=VERSION,
     )
+
+
+def _stem(root: ProjectRoot) -> str:
+    """Return how the names of this script's runs begin: as they must, and not too long."""
+    stem = "".join(c if c.isalnum() and c.isascii() else "-" for c in Path(root.script).stem)
+    return stem.strip("-")[:STEM_CHARACTERS] or "run"
 
 
 def _command(prepared: Prepared) -> Command:
@@ -284,12 +294,17 @@ def _near(script: Path) -> str:
     try:
         names = [path.name for path in script.parent.iterdir() if path.is_file()]
     except OSError:
-        return f"ls {script.parent.parent}"
-    near = difflib.get_close_matches(script.name, names, n=3, cutoff=0.5)
+        return shlex.join(["ls", str(script.parent.parent)])
+    alike = [name for name in names if _fold(name) == _fold(script.name)]
+    near = alike or difflib.get_close_matches(script.name, names, n=3, cutoff=0.5)
     return _propose(near or sorted(n for n in names if n.endswith((".py", ".sh"))), script.parent)
 
 
 def _propose(names: list[str], folder: Path) -> str:
     if not names:
-        return f"ls {folder}"
-    return "did you mean " + " or ".join(str(folder / name) for name in names[:3]) + "?"
+        return shlex.join(["ls", str(folder)])
+    return "did you mean " + " or ".join(shlex.quote(str(folder / n)) for n in names[:3]) + "?"
+
+
+def _fold(name: str) -> str:
+    return Path(name).stem.casefold()

@@ -46,7 +46,9 @@ def _find_named(catalog: Catalog, reference: str, found: list[str]) -> str:
         )
     near = difflib.get_close_matches(reference, names, n=1)
     raise RunNotFound(
-        f"there is no run {reference!r}" + (f"; is {near[0]!r} meant?" if near else ""),
+        f"there is no run {reference!r}"
+        + (f"; is {near[0]!r} meant?" if near else "")
+        + "".join(f"; run {each} cannot be read, and may be meant" for each in catalog.damaged),
         hint="runctl runs",
         run=reference,
     )

@@ -100,7 +100,7 @@ def _is_boundary(folder: Path) -> bool:
 def is_worktree(folder: Path) -> bool:
     """Is this the top of a git work tree: ``.git`` a repository, or a file that points to one?"""
     mark = folder / ".git"
-    return mark.is_file() or (mark / "HEAD").exists()
+    return os.path.isfile(mark) or os.path.exists(mark / "HEAD")  # a closed folder is none
 
 
 def find_worktree(folder: Path) -> Path | None:

@@ -12,6 +12,7 @@ out it reaches only where the pattern spells out that folder's name.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Collection, Container
 from pathlib import Path
 from typing import NamedTuple, Protocol, Self
@@ -147,6 +148,6 @@ class Rules:
         what = ALWAYS_OUT.get(path.rpartition("/")[2])
         if path in self._own_folders:
             what = "a folder that runctl writes"
-        elif what is None and (self._root / path / "pyvenv.cfg").exists():
+        elif what is None and os.path.exists(self._root / path / "pyvenv.cfg"):
             what = "a virtual environment"
         return what and f"{what}: never carried unless included"

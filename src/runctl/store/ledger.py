@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import TypeVar
 
-from runctl.errors import ObjectExists, ObjectMissing, RunNotFound
+from runctl.errors import ObjectExists, ObjectMissing, RecordError, RunNotFound
 from runctl.model.codec import Record, decode, encode
 from runctl.model.events import Claim, Event, Heartbeat, Request
 from runctl.model.ids import is_run_id
@@ -125,7 +125,15 @@ class Ledger:
             self.objects.delete(key)
 
     def read(self, key: str, kind: type[R]) -> R:
-        return decode(self.objects.get(key), kind, key=key)
+        try:
+            return decode(self.objects.get(key), kind, key=key)
+        except RecordError as error:
+            run = "/".join(key.split("/")[:2])
+            url = self.objects.url
+            error.hint = error.hint or (
+                f"bring {url}/{key} back from a copy, or move {url}/{run} out of the ledger"
+            )
+            raise
 
     def create(self, key: str, record: Record, *, durable: bool = True) -> None:
         """Write a record once. Finding the very same one there is success."""

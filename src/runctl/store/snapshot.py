@@ -11,7 +11,7 @@ import os
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path, PurePosixPath
 
-from runctl.errors import SnapshotMismatch, UnsafePath
+from runctl.errors import RefusedError, SnapshotMismatch, UnsafePath
 from runctl.model.checkpoint import Part
 from runctl.model.codec import Record, Value, decode, encode, escape_name, unescape_name
 from runctl.model.paths import check_relative
@@ -85,10 +85,20 @@ def _read_entry(root: Path, path: str) -> tuple[Entry, bytes]:
         return TreeLink(path=name, target=escape_name(os.readlink(full))), b""
     if os.path.isdir(full):
         return TreeFolder(path=name, mode=status.st_mode & 0o777), b""
-    data = Path(full).read_bytes()
+    data = _read_file(full, path)
     digest = hashlib.sha256(data).hexdigest()
     mode = status.st_mode & 0o777
     return TreeFile(path=name, mode=mode, size_bytes=len(data), sha256=digest), data
+
+
+def _read_file(full: str, path: str) -> bytes:
+    try:
+        return Path(full).read_bytes()
+    except PermissionError as error:
+        raise RefusedError(
+            f"{full} cannot be read: {error.strerror}",
+            hint=f"make it readable, or leave it out: --exclude-pattern '/{path}'",
+        ) from error
 
 
 def read_tree(blobs: Blobs, snapshot: str, size_bytes: int) -> Tree:
