@@ -14,7 +14,7 @@ import pytest
 
 from tests.scene import Scene, is_alive
 
-SETTINGS = '[checkpoint]\ninterval = "0.2s"\nsettle = "0.5s"\n'
+SETTINGS = '[checkpoint]\ninterval = "0.2s"\nsettle = "0.8s"\n'
 # Notes the digest of each version before it begins to write it, in one of several ways.
 WRITER = """
 import hashlib, io, os, pickle, random, sys, threading, time, zipfile
@@ -43,27 +43,26 @@ def make(name, step):
     return file.getvalue()
 
 def write(place, data):
-    parts = [data[i : i + 60_000] for i in range(0, len(data), 60_000)]
+    halves = data[:150_000], data[150_000:]
     if way == "renamed":
         part = place.with_name(place.name + ".tmp")
         part.write_bytes(data)
         part.replace(place)
-    elif way == "held":  # open for all the time
+    elif way == "held":  # open, and unchanged for long
         with place.open("wb", buffering=0) as file:
-            for part in parts:
-                file.write(part)
-                time.sleep(0.1)
-    elif way == "reopened":  # never open for long
-        place.unlink(missing_ok=True)
-        for part in parts:
-            with place.open("ab") as file:
-                file.write(part)
-            time.sleep(0.1)
-    elif way == "overwritten":  # the old end stands until the last moment
+            file.write(halves[0])
+            time.sleep(1.5)
+            file.write(halves[1])
+    elif way == "overwritten":  # as well, and the end of the version before stands until then
         with place.open("r+b" if place.exists() else "wb", buffering=0) as file:
-            for part in parts:
-                file.write(part)
-                time.sleep(0.1)
+            file.write(halves[0])
+            time.sleep(1.5)
+            file.write(halves[1])
+    elif way in ("reopened", "paused"):  # closed, and unchanged for some time
+        place.write_bytes(halves[0])
+        time.sleep(0.5 if way == "reopened" else 1.5)
+        with place.open("ab") as file:
+            file.write(halves[1])
 
 def train(name):
     for step in range(1, count + 1):
@@ -71,7 +70,7 @@ def train(name):
         with (versions / name).open("a") as file:
             file.write(hashlib.sha256(data).hexdigest() + "\\n")
         write(folder / name, data)
-        time.sleep(0.05 if way == "renamed" else 1.2)
+        time.sleep(0.05 if way == "renamed" else 1.5)
 
 threads = [threading.Thread(target=train, args=[name]) for name in names]
 for thread in threads:
@@ -100,7 +99,7 @@ def launch_writer(scene: Scene, way: str, count: int, *names: str) -> str:
     scene.use_own_python()
     scene.write(".runctl.toml", SETTINGS)
     scene.write("writer.py", WRITER)
-    return scene.launch("writer.py", "--", way, str(count), *names)
+    return scene.launch("--grace", "1s", "writer.py", "--", way, str(count), *names)
 
 
 def has_more(scene: Scene, run_id: str, name: str, count: int) -> bool:
@@ -116,13 +115,14 @@ def wait_until_each_is_written_anew(scene: Scene, run_id: str) -> None:
     time.sleep(0.25)  # half-way through
 
 
-@pytest.mark.parametrize("way", ["held", "reopened", "overwritten"])
+@pytest.mark.parametrize("way", ["held", "reopened", "overwritten", "paused"])
 def test_checkpoint_written_slowly_in_place_is_taken_only_whole(scene: Scene, way: str) -> None:
-    run_id = launch_writer(scene, way, 3, *NAMES)
+    # Of a format that nobody knows, nothing tells a pause from the end.
+    names = NAMES[:-1] if way == "paused" else NAMES
+    run_id = launch_writer(scene, way, 2, *names)
     assert scene.wait(run_id) == 0
-    for name in NAMES:
-        last = taken(scene, run_id, name)[-1]
-        assert last == noted(scene, run_id, name)[-1], f"the last {name} was not committed"
+    for name in names:
+        assert taken(scene, run_id, name) == noted(scene, run_id, name), "not each was committed"
 
 
 def test_each_rewriting_is_a_new_sequence_and_whole(scene: Scene) -> None:
@@ -139,12 +139,6 @@ def test_each_rewriting_is_a_new_sequence_and_whole(scene: Scene) -> None:
     assert sequences == sorted(set(sequences))
 
 
-def test_rewriting_now_and_then_commits_each_version(scene: Scene) -> None:
-    run_id = launch_writer(scene, "held", 3, "last.npz")
-    assert scene.wait(run_id) == 0
-    assert taken(scene, run_id, "last.npz") == noted(scene, run_id, "last.npz")
-
-
 @pytest.mark.parametrize("way", ["held", "overwritten"])
 def test_checkpoint_torn_by_a_kill_is_not_committed(scene: Scene, way: str) -> None:
     """The last look comes when nobody writes any more: half a file must not be taken then."""
@@ -158,9 +152,8 @@ def test_checkpoint_torn_by_a_kill_is_not_committed(scene: Scene, way: str) -> N
     assert all(name in warned for name in NAMES), warned
 
 
-@pytest.mark.parametrize("way", ["held", "overwritten"])
-def test_checkpoint_torn_when_all_were_killed_is_not_committed(scene: Scene, way: str) -> None:
-    run_id = launch_writer(scene, way, 9, *NAMES)
+def test_checkpoint_torn_when_all_were_killed_is_not_committed(scene: Scene) -> None:
+    run_id = launch_writer(scene, "overwritten", 9, *NAMES)
     wait_until_each_is_written_anew(scene, run_id)
     pids = scene.pids(run_id)
     for name in ("command", "agent", "reaper"):

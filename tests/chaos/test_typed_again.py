@@ -15,7 +15,7 @@ import pytest
 
 from tests.scene import Scene
 
-TRIALS = 4
+TRIALS = 3
 SOAK_TRIALS = 60
 # Longer than a command takes until it waits, here; a delay beyond its end kills nothing.
 LONGEST_S = 0.8
@@ -156,7 +156,7 @@ KILLS: dict[str, Callable[[Scene, float], None]] = {
 
 def delays(command: str, count: int) -> list[float]:
     """Spread over the life of a command, and by chance within each share; the same each time."""
-    chance = random.Random(command)  # noqa: S311 - no secret
+    chance = random.Random(command)
     return [LONGEST_S * (index + chance.random()) / count for index in range(count)]
 
 
