@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import random
+import shutil
 import signal
 import time
 from collections.abc import Callable
@@ -177,3 +178,34 @@ def test_killed_command_is_typed_again_at_every_moment(
     scene.write("slow.py", SLOW)
     KILLS[command](scene, delays(f"{command} soak", SOAK_TRIALS)[trial])
     check_nothing_is_left_running(scene)
+
+
+def test_launch_that_was_cut_short_after_its_spec_is_finished(scene: Scene) -> None:
+    scene.write("slow.py", SLOW)
+    words = ("train", "--detach", "--name", "mine", "slow.py")
+    assert scene.type(*words).returncode == 0
+    run_id = the_one_run(scene)
+    scene.type("stop", "--now", run_id)
+    scene.wait_for("its end", lambda: not scene.survivors())
+    for path in scene.run_folder(run_id).iterdir():  # as a kill before the claim leaves it
+        if path.is_dir():
+            shutil.rmtree(path)
+    shutil.rmtree(scene.attempt(run_id))
+    assert scene.type(*words).returncode == 0
+    assert the_one_run(scene) == run_id
+    let_go(scene, run_id)
+    assert scene.wait(run_id) == 0
+
+
+def test_removal_that_was_cut_short_is_not_listed_and_is_finished(scene: Scene) -> None:
+    scene.write("slow.py", SLOW)
+    removed, kept = scene.launch("slow.py"), scene.launch("slow.py")
+    for run_id in (removed, kept):
+        let_go(scene, run_id)
+        assert scene.wait(run_id) == 0
+    assert len(listed(scene)) == 2
+    (scene.run_folder(removed) / "spec.json").unlink()  # as a kill of rm leaves it
+    assert [run["run_id"] for run in listed(scene)] == [kept]
+    assert scene.type("status", removed).returncode == 4
+    assert scene.type("rm", "--yes", removed).returncode == 0
+    assert not scene.run_folder(removed).exists()
