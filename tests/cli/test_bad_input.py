@@ -130,6 +130,32 @@ def test_what_the_machine_refuses_is_no_fault(project: Scene, words: list[str]) 
     assert error["hint"].startswith("ls -l ")
 
 
+@pytest.mark.parametrize("target", ["train.py", "train.py/in", "/proc/nowhere"])
+def test_outputs_go_to_no_place_that_is_none(project: Scene, target: str) -> None:
+    project.write("make.py", "import os\nopen(os.environ['RUNCTL_OUTPUT_DIR'] + '/o', 'w')\n")
+    assert project.type("local", "make.py", "--name", "makes").returncode == 0
+    error = error_of(project.type("pull", "makes", target, "-o", "json"))
+    assert error["exit_code"] in (2, 9)
+    assert error["message"].startswith(f"{target} c")
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["no-such-command"], "ended with status 127"),
+        (["./train.py"], "ended with status 126"),
+        (["sh", "-c", "kill -9 $$"], "was ended by SIGKILL"),
+    ],
+)
+def test_a_command_beside_the_training_that_fails(
+    project: Scene, words: list[str], told: str
+) -> None:
+    assert project.type("local", "train.py", "--name", "one").returncode == 0
+    done = project.type("exec", "one", "-o", "json", "--", *words)
+    assert error_of(done)["message"].endswith(told)
+    assert b"Errno" not in done.stderr
+
+
 def test_a_damaged_run_hides_no_other(project: Scene) -> None:
     for name in ("sound", "broken"):
         assert project.type("local", "train.py", "--name", name).returncode == 0

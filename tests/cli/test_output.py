@@ -80,10 +80,14 @@ def test_colour_only_where_it_is_wanted(scene: Scene) -> None:
     assert b"\x1b[31m" in scene.type("status", "nobody", "--color", "always").stderr
 
 
-@pytest.mark.parametrize(("no_color", "is_colored"), [("", True), ("1", False)])
+@pytest.mark.parametrize(
+    ("no_color", "term", "is_colored"),
+    [("", "xterm", True), ("1", "xterm", False), ("", "dumb", False)],
+)
 def test_a_terminal_has_colour_unless_no_color(
-    scene: Scene, no_color: str, is_colored: bool
+    scene: Scene, no_color: str, term: str, is_colored: bool
 ) -> None:
+    scene.env["TERM"] = term
     shown = type_on_terminal(scene, "status", "nobody", answer=b"", NO_COLOR=no_color)
     assert b"there is no run" in shown
     assert (b"\x1b[" in shown) is is_colored

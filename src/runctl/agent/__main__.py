@@ -21,6 +21,8 @@ from runctl.store.ledger import Ledger
 from runctl.store.place import open_objects
 
 _WAITS_FOR_ITS_PHASES = 75
+_NO_COMMAND = 126
+_NO_SUCH_COMMAND = 127
 
 
 def supervise(folder: AttemptFolder, read_descriptor: int, write_descriptor: int) -> int:
@@ -56,7 +58,11 @@ def execute(folder: AttemptFolder, argv: list[str]) -> int:
         sys.stderr.write("the run has not reached its command yet: try again\n")
         return _WAITS_FOR_ITS_PHASES
     os.chdir(command["cwd"])
-    return os.execvpe(argv[0], argv, command["env"])
+    try:
+        return os.execvpe(argv[0], argv, command["env"])
+    except OSError as error:  # of the last place on PATH, which says nothing: as a shell puts it
+        sys.stderr.write(f"{argv[0]}: {error.strerror}\n")
+        return _NO_SUCH_COMMAND if isinstance(error, FileNotFoundError) else _NO_COMMAND
 
 
 def main(argv: list[str]) -> int:

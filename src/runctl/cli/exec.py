@@ -32,9 +32,15 @@ def exec_(invocation: Invocation, run: str, command: tuple[str, ...]) -> None:
         status = client.exec(run_id, command)
     if status != 0:
         raise CommandFailed(
-            f"{shlex.join(command)} ended with status {status}",
+            f"{shlex.join(command)} {_tell_status(status)}",
             hint=f"runctl status {run_id}",
             run=run_id,
             status=status,
         )
     screen.show({"run_id": run_id, "status": status}, list, run_id)
+
+
+def _tell_status(status: int) -> str:
+    from runctl.cli.sentences import name_signal  # noqa: PLC0415
+
+    return f"ended with status {status}" if status >= 0 else f"was ended by {name_signal(-status)}"

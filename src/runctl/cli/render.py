@@ -147,7 +147,8 @@ class Screen:
     def _is_colored(self, stream: IO[str] | None) -> bool:
         if self.color != "auto":
             return self.color == "always"
-        return not os.environ.get("NO_COLOR") and _is_terminal(stream)
+        is_plain = os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb"
+        return not is_plain and _is_terminal(stream)
 
     def _write_out(self, data: bytes) -> None:
         try:

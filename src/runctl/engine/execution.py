@@ -9,10 +9,10 @@ from pathlib import Path
 from runctl.agent.arrival import agent_command
 from runctl.engine.instances import folder_of
 from runctl.engine.session import Session, connect
-from runctl.errors import ConflictError, NotFoundError, TryAgain
+from runctl.errors import ConflictError, NotFoundError, TransportError, TryAgain, UsageError
+from runctl.store import outputs as stored
 from runctl.store.blobs import Blobs
-from runctl.store.outputs import fetch_outputs as fetch
-from runctl.store.outputs import read_outputs
+from runctl.store.outputs import Outputs, read_outputs
 
 
 def execute(session: Session, run_id: str, argv: Sequence[str]) -> int:
@@ -37,5 +37,18 @@ def fetch_outputs(session: Session, run_id: str, folder: Path) -> list[Path]:
     for attempt in reversed(run.attempts):
         outputs = read_outputs(session.ledger, run_id, attempt.number)
         if outputs is not None and outputs.files:
-            return fetch(blobs, outputs, folder)
+            return _fetch(blobs, outputs, folder)
     raise NotFoundError(f"run {run.spec.name} has left no outputs", run=run_id)
+
+
+def _fetch(blobs: Blobs, outputs: Outputs, folder: Path) -> list[Path]:
+    try:
+        return stored.fetch_outputs(blobs, outputs, folder)
+    except (FileExistsError, NotADirectoryError, IsADirectoryError, PermissionError) as error:
+        raise UsageError(
+            f"{folder} cannot be written: {error.strerror}", hint="runctl pull RUN FOLDER"
+        ) from error
+    except OSError as error:
+        raise TransportError(
+            f"{folder} could not be written: {error.strerror}", hint="runctl pull RUN FOLDER"
+        ) from error

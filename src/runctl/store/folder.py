@@ -112,8 +112,10 @@ class FolderObjects:
         try:
             _write_all(descriptor, data)
             os.fsync(descriptor)  # else a power loss could leave the name with no bytes
-        except BaseException:
+        except BaseException as error:
             os.unlink(temporary)
+            if isinstance(error, OSError):  # a full disk does not say which
+                error.filename = error.filename or path
             raise
         finally:
             os.close(descriptor)
