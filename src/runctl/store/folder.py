@@ -5,6 +5,7 @@ Ours rather than obstore's, which never calls fsync (see ADR 0011).
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
@@ -23,7 +24,7 @@ class FolderObjects:
     """Objects as files. A write is a temporary file, then a link (create) or a rename.
 
     ``must_exist``: the store was begun by somebody else. Where it is not there, it is out of
-    reach (not mounted, renamed): every call raises FileNotFoundError, and nothing is begun anew.
+    reach (not mounted, renamed): every call raises OSError (ESTALE), and nothing is begun anew.
     """
 
     def __init__(self, root: Path, *, must_exist: bool = False) -> None:
@@ -100,8 +101,8 @@ class FolderObjects:
 
     def _check_reach(self) -> None:
         """Raise where the store is not there, or is the empty place where it is mounted."""
-        if self._must_exist:
-            os.stat(os.path.join(self._root, check_prefix(RUNS)))
+        if self._must_exist and not os.path.isdir(os.path.join(self._root, check_prefix(RUNS))):
+            raise OSError(errno.ESTALE, "the store is out of reach", self._root)
 
     def _path(self, key: str) -> str:
         return f"{self._root}/{check_relative(key)}"
