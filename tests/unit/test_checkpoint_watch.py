@@ -75,7 +75,10 @@ def test_the_order_of_writing_is_told_by_the_numbers(tmp_path: Path, ledger: Led
 def test_an_agent_that_comes_back_commits_nothing_twice(tmp_path: Path, ledger: Ledger) -> None:
     write_checkpoint(tmp_path, 1)
     Agent(tmp_path, ledger).finish()
-    assert Agent(tmp_path, ledger).finish() == []
+    write_checkpoint(tmp_path, 2)
+    later = Agent(tmp_path, ledger)
+    assert later.finish() == ["s-2.json"]
+    assert later.labels() == {"s-1.json": "1/1", "s-2.json": "1/2"}
 
 
 def test_what_was_cleaned_up_is_not_committed_again(tmp_path: Path, ledger: Ledger) -> None:

@@ -157,6 +157,7 @@ class CheckpointWatch:
 
     def _commit_all(self, units: Sequence[Unit], is_cancelled: Callable[[], bool]) -> None:
         """Commit the newest first, but number them in the order in which they were written."""
+        units = [unit for unit in units if not self._is_settled_already(unit)]
         self._number([unit for unit in units if unit.seq is None])
         for unit in units:
             if is_cancelled():
@@ -214,9 +215,6 @@ class CheckpointWatch:
 
     def _commit(self, unit: Unit, is_cancelled: Callable[[], bool]) -> None:
         """Commit a unit if it is whole; leave it for a later look if it is not."""
-        if self._is_known(unit) or not self._is_readable(unit):
-            self._done[unit.path] = unit.signature
-            return
         if unit.seq is None or not self._is_whole(unit):
             return
         began = time.monotonic()
@@ -239,6 +237,13 @@ class CheckpointWatch:
         self._done[unit.path] = unit.signature
         self._tell(committed.manifest, committed.sent_bytes)
         self._prune()
+
+    def _is_settled_already(self, unit: Unit) -> bool:
+        """Tell whether an earlier agent has committed it, or nobody can; then it is done."""
+        if not self._is_known(unit) and self._is_readable(unit):
+            return False
+        self._done[unit.path] = unit.signature
+        return True
 
     def _is_known(self, unit: Unit) -> bool:
         size_bytes = sum(entry[1] for entry in unit.signature)
