@@ -63,7 +63,7 @@ class Client:
 
         root = launch.locate(request, self._cwd)
         session = self._session_for(root.path)
-        prepared = launch.prepare(request, root, session.config.values, self._cwd)
+        prepared = launch.prepare(request, root, session, self._cwd)
         return launch.describe(prepared, session)
 
     def train(self, request: LaunchRequest) -> Run:
@@ -72,7 +72,7 @@ class Client:
 
         root = launch.locate(request, self._cwd)
         session = self._session_for(root.path)
-        prepared = launch.prepare(request, root, session.config.values, self._cwd)
+        prepared = launch.prepare(request, root, session, self._cwd)
         return launch.launch(prepared, session)
 
     # -- looking

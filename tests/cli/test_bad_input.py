@@ -169,6 +169,21 @@ def test_a_damaged_run_hides_no_other(project: Scene) -> None:
     assert project.type("status", broken).returncode == 10
 
 
+def test_a_ledger_is_a_folder(project: Scene) -> None:
+    project.env["RUNCTL_CONFIG_STORE_ROOT"] = str(project.project / "train.py")
+    for words in (["local", "train.py"], ["runs"]):
+        assert error_of(project.type(*words, "-o", "json"))["code"] == "config"
+
+
+def test_a_ledger_in_the_project_does_not_travel(project: Scene) -> None:
+    project.write(".runctl.toml", '[store]\nroot = "kept/ledger"\n')
+    for _ in range(2):
+        assert project.type("local", "train.py").returncode == 0
+    plan = json.loads(project.type("local", "train.py", "--dry-run", "-o", "json").stdout)
+    assert "train.py" in plan["files"]
+    assert not [path for path in plan["files"] if path.startswith("kept/ledger")]
+
+
 def test_control_characters_do_not_reach_the_terminal(project: Scene) -> None:
     done = project.type("train", "train.py", "--dry-run", "--", "\x1b[31m\n")
     assert b"command      train.py '\\x1b[31m\\x0a'" in done.stdout

@@ -74,8 +74,9 @@ def locate(request: LaunchRequest, cwd: Path) -> ProjectRoot:
     return find_root(script, override)
 
 
-def prepare(request: LaunchRequest, root: ProjectRoot, settings: Settings, cwd: Path) -> Prepared:
+def prepare(request: LaunchRequest, root: ProjectRoot, session: Session, cwd: Path) -> Prepared:
     """Select the files, and refuse what cannot work before anything is written."""
+    settings = session.config.values
     if request.name is not None and not is_run_name(request.name):
         raise UsageError(
             f"{request.name!r} cannot name a run",
@@ -86,7 +87,7 @@ def prepare(request: LaunchRequest, root: ProjectRoot, settings: Settings, cwd: 
         root.path,
         (*settings.code.include, *request.include),
         (*settings.code.exclude, *request.exclude),
-        own_folders=[settings.checkpoint.dir] if settings.checkpoint.dir else [],
+        own_folders=_own_folders(root, session),
         required=[root.script],
     )
     if selection.total_bytes > settings.code.max_bytes:
@@ -97,6 +98,14 @@ def prepare(request: LaunchRequest, root: ProjectRoot, settings: Settings, cwd: 
             hint="runctl train … --exclude-pattern GLOB, or runctl config set code.max_bytes 5GiB",
         )
     return Prepared(request, root, "." if inside.startswith("..") else inside, selection, settings)
+
+
+def _own_folders(root: ProjectRoot, session: Session) -> list[str]:
+    """Return what is written while runs go on, relative to the root: it is no code."""
+    found = [session.config.values.checkpoint.dir or ""]
+    if "://" not in session.ledger.objects.url:
+        found.append(os.path.relpath(os.path.realpath(session.ledger.objects.url), root.path))
+    return [folder for folder in found if folder not in ("", ".")]
 
 
 def describe(prepared: Prepared, session: Session) -> LaunchPlan:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from runctl.errors import ConfigError
@@ -17,6 +18,11 @@ def open_objects(place: str, *, must_exist: bool = False) -> Objects:
     if "://" in place:
         raise ConfigError(
             f"a ledger at {place} is not supported by this version; a folder is",
+            hint="runctl config set store.root /path/to/folder",
+        )
+    if not must_exist and os.path.exists(place) and not os.path.isdir(place):
+        raise ConfigError(
+            f"a ledger cannot be at {place}: it is not a folder",
             hint="runctl config set store.root /path/to/folder",
         )
     return FolderObjects(Path(place), must_exist=must_exist)
