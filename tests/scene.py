@@ -205,13 +205,18 @@ class Scene:
                 os.kill(pids[name], signal.SIGKILL)
 
     def survivors(self) -> dict[int, list[str]]:
-        """Return what this scene has started and not ended, by folder and command line."""
+        """Return what this scene has started and not ended, by command line and open files."""
         return {
             pid: argv
             for pid, argv in processes()
-            if is_alive(pid)
-            and (any(str(self.home) in word for word in argv) or _works_in(pid, self.home))
+            if pid != os.getpid() and is_alive(pid) and self._is_of_it(pid, argv)
         }
+
+    def _is_of_it(self, pid: int, argv: list[str]) -> bool:
+        if any(str(self.home) in word for word in argv):
+            return True
+        # A reaper has nothing of it in its command line, but its locks and its log.
+        return _works_in(pid, self.home) or _writes_in(pid, self.home)
 
     def end_all(self) -> None:
         """End what this scene has started and not ended."""
@@ -283,6 +288,14 @@ def uv_cache() -> str:
     """Return a cache that the scenes share, so that an environment is not fetched anew."""
     default = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "uv"
     return os.environ.get("UV_CACHE_DIR") or str(default)
+
+
+def _writes_in(pid: int, folder: Path) -> bool:
+    try:
+        descriptors = list(Path("/proc", str(pid), "fd").iterdir())
+        return any(Path(os.readlink(each)).is_relative_to(folder) for each in descriptors)
+    except OSError:
+        return False
 
 
 def _works_in(pid: int, folder: Path) -> bool:

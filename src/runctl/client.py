@@ -190,6 +190,12 @@ class Client:
 
         return remove(self._session, self.find(reference))
 
+    def finish_removals(self) -> None:
+        """Delete what is left of runs whose removal was cut short."""
+        from runctl.engine.control import finish_removals  # noqa: PLC0415
+
+        finish_removals(self._session)
+
     def exec(self, reference: str, argv: Sequence[str]) -> int:
         """Run a command beside the training, in its folder and environment; return its status."""
         from runctl.engine.execution import execute  # noqa: PLC0415

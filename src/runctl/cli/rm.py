@@ -10,7 +10,7 @@ import click
 from runctl.cli.command import Command
 from runctl.cli.consent import dry_run_option, require_consent, yes_option
 from runctl.cli.invocation import Invocation, pass_invocation
-from runctl.errors import RunActive
+from runctl.errors import RunActive, RunNotFound
 
 if TYPE_CHECKING:
     from runctl.client import Client
@@ -43,7 +43,11 @@ def rm(invocation: Invocation, names: tuple[str, ...], *, yes: bool, dry_run: bo
 
 def _find_all(client: Client, names: Sequence[str]) -> list[Run]:
     """Every run, once; all must be over before the first one is deleted."""
-    runs = {run.run_id: run for run in map(client.status, names)}
+    try:
+        runs = {run.run_id: run for run in map(client.status, names)}
+    except RunNotFound:
+        client.finish_removals()  # it may be one that an earlier rm has begun to delete
+        raise
     for run in runs.values():
         if not run.is_over and run.last is not None:
             raise RunActive(
@@ -70,5 +74,5 @@ def _show(invocation: Invocation, runs: list[Run], freed_bytes: int | None) -> N
     verb = "would delete" if is_dry else "deleted"
     lines = [f"{verb} {_describe(run)}" for run in runs]
     if freed_bytes is not None:
-        lines.append(f"freed {format_size(freed_bytes)}")
+        lines.append(f"freed {format_size(freed_bytes)}; what is not a day old is freed later")
     invocation.screen.show(document, lambda: lines, ids)

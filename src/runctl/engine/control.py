@@ -164,14 +164,19 @@ def remove(session: Session, run_id: str) -> Removed:
     return Removed(run_ids=(run_id,), freed_bytes=sweep(session))
 
 
+def finish_removals(session: Session) -> None:
+    """Delete what is left of runs whose removal was cut short: they have no spec any more."""
+    for run_id in session.ledger.run_ids():
+        if not session.ledger.has_spec(run_id):
+            session.ledger.delete_run(run_id)
+
+
 def sweep(session: Session) -> int:
     """Finish removals that were cut short; delete blobs that no record has named for a day.
 
     Returns the bytes freed.
     """
-    for run_id in session.ledger.run_ids():
-        if not session.ledger.has_spec(run_id):
-            session.ledger.delete_run(run_id)
+    finish_removals(session)
     referenced = referenced_blobs(session.ledger)
     return Blobs(session.ledger.objects, session.clock).sweep(referenced)
 
