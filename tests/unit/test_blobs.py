@@ -9,8 +9,9 @@ import pytest
 
 from runctl.errors import IntegrityError, UnsafePath
 from runctl.model.checkpoint import Part
+from runctl.model.paths import blob_key
 from runctl.store.blobs import REFRESH_AGE, SWEEP_AGE, Blobs
-from tests.records import FakeClock
+from tests.records import NOW, FakeClock
 from tests.stores import MemoryObjects
 
 
@@ -112,3 +113,12 @@ def test_the_sweep_takes_what_is_old_and_unnamed(
     assert blobs.sweep([named.sha256]) == len(b"unnamed")
     assert blobs.sweep([named.sha256]) == 0
     assert sorted(objects.contents) == sorted(f"blobs/{p.sha256}" for p in (named, young))
+
+
+def test_a_blob_that_has_rotted_at_its_size_is_sent_again() -> None:
+    objects = MemoryObjects(lambda: NOW)
+    blobs = Blobs(objects, lambda: NOW)
+    part = blobs.put(b"the bytes").part
+    objects.damage(blob_key(part.sha256), b"rot bytes")
+    assert blobs.put(b"the bytes").sent_bytes == 9
+    assert blobs.get(part) == b"the bytes"

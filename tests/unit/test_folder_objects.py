@@ -184,3 +184,11 @@ def test_a_store_that_is_not_there_yet_is_empty(objects: FolderObjects, root: Pa
     assert objects.head("a") is None
     objects.delete("a")
     assert not root.exists()
+
+
+def test_a_pipe_in_the_place_of_an_object_holds_nobody_up(
+    objects: FolderObjects, root: Path
+) -> None:
+    objects.put("a", b"1")
+    os.mkfifo(root / "pipe")
+    assert objects.get("pipe") == b""

@@ -7,11 +7,11 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from runctl.errors import IntegrityError, UnsafePath
+from runctl.errors import ConflictError, IntegrityError, UnsafePath
 from runctl.store.blobs import Blobs
 from runctl.store.ledger import Ledger
 from runctl.store.outputs import fetch_outputs, read_outputs, store_outputs
-from tests.records import RUN_ID, FakeClock
+from tests.records import NOW, RUN_ID, FakeClock
 from tests.stores import MemoryObjects
 
 
@@ -95,3 +95,25 @@ def test_damaged_outputs_are_named(
     ledger.objects.put(f"blobs/{digest}", b"!!")
     with pytest.raises(IntegrityError, match=digest):
         fetch_outputs(blobs, stored, tmp_path / "back")
+
+
+def test_what_is_there_already_is_left_alone_and_nothing_else_is_overwritten(
+    tmp_path: Path,
+) -> None:
+    made = tmp_path / "made"
+    made.mkdir()
+    (made / "a.txt").write_text("a", encoding="utf-8")
+    ledger = Ledger(MemoryObjects())
+    blobs = Blobs(ledger.objects, lambda: NOW)
+    outputs = store_outputs(ledger, blobs, RUN_ID, 1, made)
+    target = tmp_path / "target"
+    fetch_outputs(blobs, outputs, target)
+    assert fetch_outputs(blobs, outputs, target) == [target / "a.txt"]
+    (target / "a.txt").write_text("b", encoding="utf-8")
+    with pytest.raises(ConflictError, match=r"a\.txt"):
+        fetch_outputs(blobs, outputs, target)
+    (target / "a.txt").unlink()
+    (target / "a.txt").symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(ConflictError, match=r"a\.txt"):
+        fetch_outputs(blobs, outputs, target)
+    assert not (tmp_path / "elsewhere").exists()

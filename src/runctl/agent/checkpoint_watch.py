@@ -29,7 +29,7 @@ from runctl.model.events import CheckpointCommitted, Warned
 from runctl.model.paths import number_in
 from runctl.model.spec import CheckpointWish
 from runctl.store.checkpoints import Checkpoints
-from runctl.store.files import Signature, sign
+from runctl.store.files import Signature, sign_entry
 from runctl.store.formats import Wholeness, check, describe
 from runctl.store.summary import summarise
 
@@ -76,7 +76,7 @@ class CheckpointWatch:
         self._session = session
         self._is_command_alive = is_command_alive
         self._doubtful_from_ns: int | None = None
-        self._units: dict[Path, Unit] = {}
+        self._units: dict[str, Unit] = {}
         self._done: dict[Path, Signature] = {}
         self._earlier: dict[str, tuple[int, int]] = {}  # name: size, time of writing
         self._numbering = Numbering()
@@ -181,7 +181,7 @@ class CheckpointWatch:
             if unit is not None and unit.signature == signature:
                 unit.looks += 1
             else:
-                self._units[path] = _next_unit(unit, path, signature)
+                self._units[path] = _next_unit(unit, Path(path), signature)
         for path in self._units.keys() - found.keys():
             del self._units[path]
         if self._is_first_look:
@@ -189,11 +189,11 @@ class CheckpointWatch:
             for unit in self._units.values():
                 unit.is_late = True
 
-    def _scan(self) -> Iterator[tuple[Path, Signature]]:
+    def _scan(self) -> Iterator[tuple[str, Signature]]:
         for folder in self._folders:
             for entry in candidates(folder):
                 try:
-                    yield Path(entry.path), sign(Path(entry.path))
+                    yield entry.path, sign_entry(entry)
                 except FileNotFoundError:
                     continue  # renamed or removed while we looked
                 except UnsafePath as error:

@@ -10,7 +10,7 @@ from runctl.engine.instances import is_alive, start_attempt
 from runctl.engine.outcome import judge
 from runctl.engine.session import Session
 from runctl.engine.tail import Tail
-from runctl.errors import NotFoundError, TryAgain
+from runctl.errors import ConflictError, NotFoundError, TryAgain
 from runctl.model.run import Run, next_actions
 from runctl.model.views import EventSeen, LogData, RunOver, Update
 from runctl.store.logs import Log
@@ -102,6 +102,12 @@ class _Watch:
     def _judge(self) -> Run | None:
         """Return the run if its processes are gone, and it will never tell its end."""
         judged = judge(self._session, self._run_id)
+        if judged.last is None:
+            raise ConflictError(
+                f"run {judged.spec.name} was never started: its launch was cut short",
+                hint=f"runctl resume {self._run_id}",
+                run=self._run_id,
+            )
         if not judged.is_over or self._session.ledger.load(self._run_id).is_over:
             return None  # alive, or ended by itself: the next look shows it
         if self._is_owner:

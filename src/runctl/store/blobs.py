@@ -39,7 +39,7 @@ class Blobs:
     def put(self, data: Bytes) -> Sent:
         """Store the bytes unless the store has them; durable once this returns."""
         part = Part(sha256=hashlib.sha256(data).hexdigest(), size_bytes=len(data))
-        if self._is_fresh(part):
+        if self._is_there(part, data):
             return Sent(part, 0)
         self._objects.put(blob_key(part.sha256), data)
         return Sent(part, part.size_bytes)
@@ -78,8 +78,18 @@ class Blobs:
                 freed += info.size_bytes
         return freed
 
-    def _is_fresh(self, part: Part) -> bool:
-        info = self._objects.head(blob_key(part.sha256))
+    def _is_there(self, part: Part, data: Bytes) -> bool:
+        """Tell whether the store holds these very bytes, and for long enough.
+
+        They are read back: a blob that has rotted must not be relied on a second time.
+        """
+        key = blob_key(part.sha256)
+        info = self._objects.head(key)
         if info is None or info.size_bytes != part.size_bytes:
             return False
-        return info.modified_at > self._clock() - REFRESH_AGE
+        if info.modified_at <= self._clock() - REFRESH_AGE:
+            return False
+        try:
+            return self._objects.get(key) == data
+        except ObjectMissing:
+            return False

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import stat
 from collections.abc import Callable, Iterator
@@ -27,6 +28,13 @@ class StoredFile:
 def sign(path: Path) -> Signature:
     """Return what changes when a file, or any file of a folder, is written: cheap, no reading."""
     return tuple(sorted(_sign_file(path, file) for file in files_under(path)))
+
+
+def sign_entry(entry: os.DirEntry[str]) -> Signature:
+    """Return the signature of what stands in a folder: one call for a file."""
+    if entry.is_dir():
+        return sign(Path(entry.path))
+    return (_describe("", entry.stat()),)
 
 
 def files_under(path: Path, on_escape: Callable[[UnsafePath], None] | None = None) -> Iterator[str]:
@@ -80,13 +88,26 @@ def fetch_file(blobs: Blobs, file: CheckpointFile, path: Path) -> None:
     path.chmod(file.mode & 0o777)
 
 
+def is_same_file(file: CheckpointFile, path: Path) -> bool:
+    """Tell whether a local file holds the very bytes of a stored one."""
+    if path.stat().st_size != file.size_bytes:
+        return False
+    with path.open("rb", buffering=0) as found:
+        parts = (found.read(part.size_bytes) for part in file.parts)
+        hashes = [hashlib.sha256(data).hexdigest() for data in parts]
+    return hashes == [part.sha256 for part in file.parts]
+
+
 def file_name(file: CheckpointFile) -> str:
     """Return the file's path inside its folder, or raise UnsafePath."""
     return check_relative(unescape_name(file.path))
 
 
 def _sign_file(path: Path, file: str) -> tuple[str, int, int, int]:
-    status = os.stat(path / file)
+    return _describe(file, os.stat(path / file))
+
+
+def _describe(file: str, status: os.stat_result) -> tuple[str, int, int, int]:
     return (file, status.st_size, status.st_mtime_ns, status.st_ino)
 
 

@@ -5,12 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from runctl.errors import ObjectExists, ObjectMissing, UnsafePath
+from runctl.errors import ConflictError, ObjectExists, ObjectMissing, UnsafePath
 from runctl.model.checkpoint import CheckpointFile
 from runctl.model.codec import Record
 from runctl.model.paths import RunPaths
 from runctl.store.blobs import Blobs
-from runctl.store.files import fetch_file, file_name, files_under, store_file
+from runctl.store.files import (
+    fetch_file,
+    file_name,
+    files_under,
+    is_same_file,
+    store_file,
+)
 from runctl.store.ledger import Ledger
 
 
@@ -56,6 +62,24 @@ def read_outputs(ledger: Ledger, run_id: str, attempt: int) -> Outputs | None:
 def fetch_outputs(blobs: Blobs, outputs: Outputs, folder: Path) -> list[Path]:
     """Write the outputs into a folder, each part verified; return their paths."""
     paths = [folder / file_name(file) for file in outputs.files]
-    for file, path in zip(outputs.files, paths, strict=True):
+    missing = [
+        (file, path)
+        for file, path in zip(outputs.files, paths, strict=True)
+        if not _is_there(file, path)
+    ]
+    for file, path in missing:
         fetch_file(blobs, file, path)
     return paths
+
+
+def _is_there(file: CheckpointFile, path: Path) -> bool:
+    """Tell whether the very file is there already, or raise ConflictError if another one is."""
+    if not path.is_symlink() and not path.exists():
+        return False
+    if path.is_file() and not path.is_symlink() and is_same_file(file, path):
+        return True
+    raise ConflictError(
+        f"{path} is there already, and is something else",
+        hint="runctl pull RUN ANOTHER-FOLDER",
+        path=str(path),
+    )
