@@ -127,7 +127,8 @@ def kill_rm(scene: Scene, delay_s: float) -> None:
     done = scene.type("rm", "--yes", mine)
     assert done.returncode in (0, 4), done.stderr.decode()  # 4: it is gone
     assert [run["name"] for run in listed(scene)] == ["other"]
-    assert not (scene.ledger / "runs" / mine).exists(), "records are left"
+    records = [path for path in (scene.ledger / "runs" / mine).rglob("*") if path.is_file()]
+    assert not records, "records are left"
     assert not scene.attempt(mine).exists(), "its folder is left"
 
 
