@@ -8,6 +8,7 @@ what they find is kept in ``.hypothesis`` and tried first.
 from __future__ import annotations
 
 import os
+import signal
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -26,6 +27,9 @@ for name, examples in EXAMPLES.items():
         name, max_examples=examples, deadline=None, derandomize="CI" in os.environ
     )
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "quick"))
+
+# A shell that starts us in the background has Ctrl-C ignored, for all that we start as well.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(autouse=True)

@@ -24,6 +24,7 @@ ROOT = Path(__file__).resolve().parents[1]
 RUNCTL = str(Path(sys.executable).with_name("runctl"))
 DIGITS = ROOT / "examples" / "digits"
 PATIENCE_S = 60.0
+END_ROUNDS = 50
 _INHERITED = ("PATH", "LANG", "LC_ALL", "TERM", "COVERAGE_PROCESS_START", "COVERAGE_PROCESS_CONFIG")
 
 
@@ -220,9 +221,12 @@ class Scene:
 
     def end_all(self) -> None:
         """End what this scene has started and not ended."""
-        for _ in range(3):
-            for pid in self.survivors():
+        for _ in range(END_ROUNDS):
+            survivors = self.survivors()
+            for pid in survivors:
                 kill_quietly(pid)
+            if not survivors:
+                return
             time.sleep(0.02)
 
 
