@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import msgspec
@@ -117,3 +118,15 @@ def test_what_is_there_already_is_left_alone_and_nothing_else_is_overwritten(
     with pytest.raises(ConflictError, match=r"a\.txt"):
         fetch_outputs(blobs, outputs, target)
     assert not (tmp_path / "elsewhere").exists()
+
+
+def test_a_file_that_cannot_be_read_is_told_and_costs_no_other(
+    tmp_path: Path, ledger: Ledger, blobs: Blobs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("closed.txt", "open.txt"):
+        (tmp_path / name).write_text(name, encoding="utf-8")
+    monkeypatch.setattr(os, "access", lambda path, _: Path(path).name != "closed.txt")
+    told: list[UnsafePath] = []
+    outputs = store_outputs(ledger, blobs, RUN_ID, 1, tmp_path, told.append)
+    assert [file.path for file in outputs.files] == ["open.txt"]
+    assert [error.message for error in told] == [f"{tmp_path / 'closed.txt'} cannot be read"]

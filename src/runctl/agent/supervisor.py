@@ -29,7 +29,7 @@ from runctl.agent.phases import Halted, Phases
 from runctl.agent.plan import Plan
 from runctl.agent.shipper import Shipper
 from runctl.agent.stopper import Stopper, explain_exit, read_exit
-from runctl.errors import PhaseFailed
+from runctl.errors import PhaseFailed, UnsafePath
 from runctl.model import VERSION
 from runctl.model.codec import escape_name
 from runctl.model.events import (
@@ -244,10 +244,12 @@ class Supervisor:
         stored: list[Outputs] = []
         escapes: set[str] = set()
 
+        def note(error: UnsafePath) -> None:
+            escapes.add(error.message)
+
         def store() -> None:
             escapes.clear()
-            on_escape = lambda error: escapes.add(error.message)  # noqa: E731
-            stored.append(store_outputs(self._ledger, self._blobs, *place, on_escape))
+            stored.append(store_outputs(self._ledger, self._blobs, *place, note))
 
         retry_until_done(store)
         for message in sorted(escapes):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -40,16 +41,28 @@ def store_outputs(
 ) -> Outputs:
     """Store all files under ``folder``; what was stored first stands, and is returned.
 
-    A link that leads out raises UnsafePath, or is passed over where ``on_escape`` hears of it.
+    A link that leads out, or a file that cannot be read, raises UnsafePath, or is passed over
+    where ``on_escape`` hears of it: it would be no better at the next try.
     """
     names = sorted(files_under(folder, on_escape)) if folder.is_dir() else []
-    files = tuple(store_file(blobs, folder / name, name).file for name in names)
+    readable = [name for name in names if _is_readable(folder / name, on_escape)]
+    files = tuple(store_file(blobs, folder / name, name).file for name in readable)
     outputs = Outputs(files=files)
     try:
         ledger.create(RunPaths(run_id).outputs(attempt), outputs)
     except ObjectExists:
         return ledger.read(RunPaths(run_id).outputs(attempt), Outputs)
     return outputs
+
+
+def _is_readable(path: Path, on_escape: Callable[[UnsafePath], None] | None) -> bool:
+    if os.access(path, os.R_OK):
+        return True
+    error = UnsafePath(f"{path} cannot be read", path=str(path))
+    if on_escape is None:
+        raise error
+    on_escape(error)
+    return False
 
 
 def read_outputs(ledger: Ledger, run_id: str, attempt: int) -> Outputs | None:
