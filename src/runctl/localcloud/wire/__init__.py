@@ -1,0 +1,1 @@
+"""What AWS's protocols look like on the wire: signatures, parameters, answers, errors."""
