@@ -1,0 +1,29 @@
+"""How long AWS takes for things, shortened: the order of states is AWS's, the seconds are not."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Pace:
+    """Seconds."""
+
+    pending_s: float = 0.5
+    """An instance is pending for at least so long."""
+    ending_s: float = 0.3
+    """… shutting down, or stopping."""
+    online_s: float = 1.0
+    """From running to Online in Systems Manager."""
+    checks_s: float = 2.0
+    """From running to status checks that are ok."""
+    volume_s: float = 0.2
+    """A volume is creating, attaching, detaching."""
+    snapshot_s: float = 0.5
+    """A snapshot is pending for at least so long."""
+    spot_s: float = 0.2
+    """A spot request is open for so long."""
+    keep_terminated_s: float = 3600.0
+    """A terminated instance is described for so long."""
+    profile_s: float = 1.0
+    """A new instance profile is unknown to EC2 for so long."""

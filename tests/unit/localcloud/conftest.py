@@ -1,0 +1,153 @@
+"""A local cloud without sockets, threads or time: botocore's own client speaks to its API."""
+
+from __future__ import annotations
+
+import heapq
+import io
+import itertools
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from threading import Lock
+from typing import Any
+from urllib.parse import urlsplit
+
+import botocore.awsrequest
+import botocore.config
+import botocore.session
+import pytest
+
+from runctl.localcloud import services
+from runctl.localcloud.api import Api
+from runctl.localcloud.cloud import Cloud
+from runctl.localcloud.http.messages import Request
+from runctl.localcloud.identity import Principal
+from runctl.localcloud.place import Place, Stamp
+from tests.unit.localcloud.paper import PaperTier
+
+REGION = "us-east-1"
+START = 1_800_000_000.0
+ACCOUNT = "123456789012"
+
+
+class Bytes:
+    """A request's body that is there already."""
+
+    def __init__(self, data: bytes) -> None:
+        self.length: int | None = len(data)
+        self._file = io.BytesIO(data)
+
+    def read(self, size: int = -1) -> bytes:
+        return self._file.read(size)
+
+    def readinto(self, buffer: memoryview) -> int:
+        return self._file.readinto(buffer)
+
+
+class HandTurnedJobs:
+    """Jobs that are done when the test turns the clock."""
+
+    def __init__(self) -> None:
+        self.now = START
+        self._waiting: list[tuple[float, int, Callable[[], None]]] = []
+        self._numbers = itertools.count()
+        self._locks: dict[str, Lock] = {}
+
+    def soon(self, work: Callable[[], None]) -> None:
+        self.later(0.0, work)
+
+    def later(self, delay_s: float, work: Callable[[], None]) -> None:
+        heapq.heappush(self._waiting, (self.now + delay_s, next(self._numbers), work))
+
+    def alone(self, name: str) -> Lock:
+        return self._locks.setdefault(name, Lock())
+
+    def forget(self, name: str) -> None:
+        self._locks.pop(name, None)
+
+    def advance(self, seconds: float) -> None:
+        """Turn the clock; do everything that is due on the way."""
+        end = self.now + seconds
+        while self._waiting and self._waiting[0][0] <= end:
+            due, _, work = heapq.heappop(self._waiting)
+            self.now = max(self.now, due)
+            work()
+        self.now = end
+
+    def close(self) -> None:
+        self._waiting.clear()
+
+
+class Rehearsal:
+    """A cloud in a folder, and clients for it."""
+
+    def __init__(self, folder: Path) -> None:
+        self.jobs = HandTurnedJobs()
+        self.tier = PaperTier()
+        self._place = Place(folder, Stamp(id="0abc", account=ACCOUNT, token="token", port=4566))
+        self.cloud = self._open()
+
+    def _open(self) -> Cloud:
+        services.load()
+        cloud = Cloud(
+            self._place,
+            self.tier,
+            clock=lambda: self.jobs.now,
+            jobs=self.jobs,  # type: ignore[arg-type]
+        )
+        self._api = Api(cloud)
+        return cloud
+
+    def restart(self) -> None:
+        """End the cloud's process, and begin it again."""
+        self.cloud.close()
+        self.cloud = self._open()
+        self.cloud.resume()
+
+    def advance(self, seconds: float = 0.0) -> None:
+        """Let time pass, and what is due happen."""
+        self.jobs.advance(seconds)
+
+    def client(self, service: str, region: str = REGION, caller: Principal | None = None) -> Any:
+        """Return botocore's client, whose requests go through no socket and need no signature."""
+        session = botocore.session.Session()
+        client = session.create_client(
+            service,
+            region_name=region,
+            endpoint_url="http://127.0.0.1:4566",
+            aws_access_key_id="AKIAUNUSED",
+            aws_secret_access_key="unused",
+            config=botocore.config.Config(retries={"total_max_attempts": 1}),
+        )
+        principal = caller or Principal("AKIAROOT", ACCOUNT, f"arn:aws:iam::{ACCOUNT}:root")
+        name = client.meta.service_model.signing_name
+        client.meta.events.register(
+            "before-send", lambda request, **_: self._send(request, name, region, principal)
+        )
+        return client
+
+    def _send(self, request: Any, service: str, region: str, caller: Principal) -> Any:
+        parts = urlsplit(request.url)
+        body = request.body or b""
+        data = body.encode() if isinstance(body, str) else body
+        headers = {name.lower(): _text(value) for name, value in request.headers.items()}
+        message = Request(request.method, parts.path or "/", parts.query, headers, Bytes(data))
+        answer = self._api.respond(message, service, region, caller)
+        assert isinstance(answer.body, bytes)
+        raw = _Raw(answer.body)
+        return botocore.awsrequest.AWSResponse(request.url, answer.status, answer.headers, raw)
+
+
+class _Raw(io.BytesIO):
+    def stream(self, *_: object, **__: object) -> Iterator[bytes]:
+        yield self.read()
+
+
+def _text(value: object) -> str:
+    return value.decode() if isinstance(value, bytes) else str(value)
+
+
+@pytest.fixture
+def rehearsal(tmp_path: Path) -> Iterator[Rehearsal]:
+    made = Rehearsal(tmp_path)
+    yield made
+    made.cloud.close()
