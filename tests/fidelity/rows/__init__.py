@@ -1,0 +1,1 @@
+"""The rows, by part of AWS. Each module has ROWS and STORIES."""
