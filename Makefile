@@ -16,7 +16,7 @@ COMPILE := $(UV) pip compile --quiet --universal --python-version 3.11 --generat
 	--no-emit-index-url --custom-compile-command 'make lock'
 
 .PHONY: help demo test check bench soak docs lock format errors-reference reference changelog clean
-.PHONY: setup bytecode
+.PHONY: setup bytecode packages
 .PHONY: check-format check-lint check-types check-imports check-spelling check-tests
 
 help: ## show this list
@@ -29,7 +29,7 @@ check: setup ## format, lint, types, layers, spelling, unit and property tests: 
 	@$(MAKE) -j4 -k $(SYNC) check-format check-lint check-types check-imports check-spelling \
 		check-tests
 
-test: setup bytecode ## every test but the soak, with coverage
+test: setup bytecode packages .venv-awscli/.synced ## every test but the soak, with coverage
 	@mkdir -p build/coverage
 	HYPOTHESIS_PROFILE=full $(BIN)/pytest tests -m 'not soak' --cov --cov-report=term \
 		--cov-report=html:build/coverage/html
@@ -58,7 +58,7 @@ changelog: setup ## show what the fragments in changelog.d will become
 	$(BIN)/towncrier build --draft
 
 clean: ## remove all that make has made
-	rm -rf .tools .venv .venv-bench .venv-docs build dist .coverage .hypothesis \
+	rm -rf .tools .venv .venv-awscli .venv-bench .venv-docs build dist .coverage .hypothesis \
 		.import_linter_cache .mypy_cache .pytest_cache .ruff_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
@@ -81,6 +81,9 @@ check-tests: setup
 
 setup: .venv/.installed
 
+packages:
+	@scripts/packages.sh
+
 # Developers may have PYTHONDONTWRITEBYTECODE set; start-up times are those of compiled code.
 bytecode: setup
 	@$(BIN)/python -m compileall -q src
@@ -89,7 +92,8 @@ bytecode: setup
 	scripts/bootstrap.sh
 	@touch $@
 
-.venv/.synced .venv-docs/.synced .venv-bench/.synced: .tools/.bootstrapped
+# An environment of its own: the AWS command line pins the botocore that it speaks with.
+.venv/.synced .venv-docs/.synced .venv-bench/.synced .venv-awscli/.synced: .tools/.bootstrapped
 	@test -x $(@D)/bin/python || $(UV) venv --quiet --clear --python "$$(cat .tools/python)" $(@D)
 	VIRTUAL_ENV=$(@D) $(UV) pip sync --quiet --require-hashes --compile-bytecode $(LOCK)
 	@touch $@
@@ -99,6 +103,8 @@ bytecode: setup
 .venv-docs/.synced: requirements/docs.txt
 .venv-bench/.synced: LOCK := requirements/bench.txt
 .venv-bench/.synced: requirements/bench.txt
+.venv-awscli/.synced: LOCK := requirements/awscli.txt
+.venv-awscli/.synced: requirements/awscli.txt
 
 .venv/.installed: .venv/.synced pyproject.toml
 	VIRTUAL_ENV=$(@D) $(UV) pip install --quiet --no-deps --no-build-isolation -e .
@@ -109,7 +115,8 @@ bytecode: setup
 lock: .tools/.bootstrapped ## resolve requirements/*.in anew, with hashes and for every platform
 	cd requirements && for one in 'base ../pyproject.toml' 'uv uv.in -c base.txt' \
 		'examples examples.in' 'dev ../pyproject.toml dev.in -c base.txt -c examples.txt' \
-		'docs ../pyproject.toml docs.in -c base.txt' 'bench bench.in'; do \
+		'docs ../pyproject.toml docs.in -c base.txt' 'bench bench.in' \
+		'awscli awscli.in'; do \
 		set -- $$one; name=$$1; shift; \
 		echo "requirements/$$name.txt"; \
 		../$(COMPILE) $(UPGRADE) "$$@" -o "$$name.txt"; \
