@@ -1,0 +1,16 @@
+"""The keeper as a program of its own, without site-packages:
+
+python -I -S …/keeper FOLDER    start the instance of that folder; answers one JSON line
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+
+# Last on the path: no file beside runctl may stand in for the standard library's.
+sys.path.append(os.path.abspath(f"{os.path.dirname(__file__)}/../../../.."))
+
+from runctl.localcloud.machines.keeper.beginning import main
+
+raise SystemExit(main(sys.argv))

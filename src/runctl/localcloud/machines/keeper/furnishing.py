@@ -1,0 +1,153 @@
+"""The files that make an instance itself: accounts, names, keys, tools over the host's."""
+
+from __future__ import annotations
+
+import os
+import stat
+
+from runctl.localcloud.machines.keeper import accounts, power_tools
+from runctl.localcloud.machines.keeper.accounts import LOGIN_UID
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from runctl.localcloud.machines.plan import Plan
+
+SSHD_CONFIG = "/etc/ssh/sshd_config"
+HOST_KEY = "/etc/ssh/ssh_host_ed25519_key"
+_PYTHONS = ("python", "pypy", "pip", "idle", "pydoc")
+
+
+class Furnishing:
+    """Writes into the layers that lie over the host's folders, before they are mounted."""
+
+    def __init__(self, plan: Plan, root: str, layer: Callable[[str], str], users: bool) -> None:
+        self._plan = plan
+        self._root = root
+        self._layer = layer
+        self._has_users = users
+
+    def furnish(self, host_keys: str) -> None:
+        """Do it all, at the first boot."""
+        self._write_accounts()
+        self._write_names()
+        self._write_environment()
+        self._write_ssh(host_keys)
+        self._write_sudo()
+        self._write_authorized_keys()
+        if self._plan["init"] != "systemd":
+            self._put_power_tools()
+        if not self._plan["has_python"]:
+            self._hide_pythons()
+
+    def _write(self, path: str, text: str, mode: int = 0o644) -> None:
+        """Write a file at its place in the instance, whatever the host has there."""
+        place = self._layer(path)
+        os.makedirs(os.path.dirname(place), exist_ok=True)
+        with open(place, "w", encoding="utf-8") as file:
+            file.write(text)
+        os.chmod(place, mode)
+
+    def _hide(self, path: str) -> None:
+        """Let a file of the host not be there."""
+        if os.path.lexists(path) and not os.path.lexists(self._layer(path)):
+            os.makedirs(os.path.dirname(self._layer(path)), exist_ok=True)
+            os.mknod(self._layer(path), stat.S_IFCHR, 0)
+
+    def _write_accounts(self) -> None:
+        login = self._plan["login"]
+        users = accounts.passwd(_read("/etc/passwd"), login)
+        groups = accounts.group(_read("/etc/group"), login)
+        self._write("/etc/passwd", users)
+        self._write("/etc/group", groups)
+        self._write("/etc/shadow", accounts.shadow(users), 0o640)
+        self._write("/etc/gshadow", accounts.gshadow(groups), 0o640)
+        for name in ("passwd-", "group-", "shadow-", "gshadow-"):
+            self._hide(f"/etc/{name}")
+
+    def _write_names(self) -> None:
+        name, address = self._plan["hostname"], self._plan["address"]
+        short = name.partition(".")[0]
+        both = name if name == short else f"{name} {short}"
+        self._write("/etc/hostname", f"{name}\n")
+        self._write("/etc/hosts", f"127.0.0.1 localhost\n::1 localhost\n{address} {both}\n")
+        self._write("/etc/resolv.conf", "# nothing is resolved but /etc/hosts\n")
+        self._write("/etc/fstab", "")
+        self._write(
+            "/etc/machine-id", self._plan["instance_id"].encode().hex()[-32:].zfill(32) + "\n"
+        )
+        self._write("/etc/ssh/ssh_known_hosts", "")
+
+    def _write_environment(self) -> None:
+        values = {"PATH": accounts.PATH, **self._plan["environment"]}
+        lines = "".join(f'{name}="{value}"\n' for name, value in values.items())
+        self._write("/etc/environment", lines)
+        units = "".join(f'"{name}={value}" ' for name, value in values.items())
+        text = f"[Manager]\nDefaultEnvironment={units.replace('%', '%%')}\n"
+        self._write("/etc/systemd/system.conf.d/50-local-cloud.conf", text)
+
+    def _write_ssh(self, host_keys: str) -> None:
+        values = {"PATH": accounts.PATH, **self._plan["environment"]}
+        environment = " ".join(f'"{name}={value}"' for name, value in values.items())
+        lines = [
+            f"HostKey {HOST_KEY}",
+            "UsePAM no",
+            "PermitRootLogin prohibit-password",
+            "PasswordAuthentication no",
+            "KbdInteractiveAuthentication no",
+            f"StrictModes {'yes' if self._has_users else 'no'}",
+            "UseDNS no",
+            "PidFile none",
+            "PrintMotd no",
+            "PrintLastLog no",
+            "AcceptEnv LANG LC_*",
+            f"SetEnv {environment}",
+            "Subsystem sftp internal-sftp",
+        ]
+        self._write(SSHD_CONFIG, "\n".join([*lines, ""]))
+        for name in os.listdir("/etc/ssh") if os.path.isdir("/etc/ssh") else ():
+            if name.startswith("ssh_host_"):
+                self._hide(f"/etc/ssh/{name}")
+        for name in os.listdir(host_keys) if os.path.isdir(host_keys) else ():
+            self._place_key(f"{host_keys}/{name}", f"/etc/ssh/{name}")
+
+    def _place_key(self, source: str, path: str) -> None:
+        if os.path.lexists(self._layer(path)):
+            os.unlink(self._layer(path))
+        self._write(path, _read(source), 0o644 if path.endswith(".pub") else 0o600)
+
+    def _write_sudo(self) -> None:
+        kept = " ".join(self._plan["environment"])
+        lines = [
+            "Defaults env_reset, !fqdn",
+            f'Defaults secure_path="{accounts.PATH}"',
+            *([f'Defaults env_keep += "{kept}"'] if kept else []),
+            "root ALL=(ALL:ALL) ALL",
+            f"{self._plan['login']} ALL=(ALL:ALL) NOPASSWD:ALL",
+            "@includedir /etc/sudoers.d",
+        ]
+        self._write("/etc/sudoers", "\n".join([*lines, ""]), 0o440)
+
+    def _write_authorized_keys(self) -> None:
+        home = f"{self._root}/home/{self._plan['login']}/.ssh/authorized_keys"
+        with open(home, "w", encoding="utf-8") as file:
+            file.write("".join(f"{key}\n" for key in self._plan["authorized_keys"]))
+        os.chmod(home, 0o600)
+        if self._has_users:
+            os.chown(home, LOGIN_UID, LOGIN_UID)
+
+    def _put_power_tools(self) -> None:
+        for name, text in power_tools.SCRIPTS.items():
+            self._write(f"/usr/sbin/{name}", text, 0o755)
+
+    def _hide_pythons(self) -> None:
+        for folder in ("/usr/bin", "/usr/local/bin", "/usr/local/sbin"):
+            for name in os.listdir(folder) if os.path.isdir(folder) else ():
+                if name.startswith(_PYTHONS):
+                    self._hide(f"{folder}/{name}")
+
+
+def _read(path: str) -> str:
+    with open(path, encoding="utf-8") as file:
+        return file.read()

@@ -1,0 +1,197 @@
+"""The keeper itself: starts the instance, serves, and sees it end."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import time
+
+from runctl.localcloud.machines.keeper import folder as places
+from runctl.localcloud.machines.keeper import sshd
+from runctl.localcloud.machines.keeper.commands import Commands
+from runctl.localcloud.machines.keeper.console import Console
+from runctl.localcloud.machines.keeper.control import Caller, Control
+from runctl.localcloud.machines.keeper.faults import StepFailed
+from runctl.localcloud.machines.keeper.first_boot import FirstBoot
+from runctl.localcloud.machines.keeper.power import Power
+from runctl.localcloud.machines.keeper.reactor import Reactor
+from runctl.localcloud.machines.keeper.verbs import Verbs
+from runctl.localcloud.machines.keeper.world import World
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from runctl.localcloud.machines.keeper.channel import Channel
+    from runctl.localcloud.machines.keeper.folder import Folder
+    from runctl.localcloud.machines.plan import Message
+
+GRACE_S = 10.0
+_SYSTEMD_SIGNALS = {"reboot": signal.SIGRTMIN + 5}
+_SYSTEMD_POWEROFF = signal.SIGRTMIN + 4
+_REBOOT = "reboot"
+
+
+class Keeper:
+    """One instance, from its first boot to its end."""
+
+    def __init__(self, folder: Folder) -> None:
+        self.folder = folder
+        self.plan = folder.plan()
+        self.reactor = Reactor()
+        self.console = Console(folder.at(places.CONSOLE))
+        self.world = World(folder, self.plan)
+        self.control = Control(folder, self.reactor, self._obey)
+        self.commands = Commands(folder, self.reactor, self.control.tell)
+        self.power = Power(self.reactor, self.go_down)
+        self.sshd: sshd.Sshd | None = None
+        self.boots = 0
+        self._verbs = Verbs(self)
+        self._first_boot = FirstBoot(self)
+        self._channel: Channel | None = None
+        self._init_watch = -1
+        self._asked: str | None = None
+        self._deadline: int | None = None
+        self._when_down: list[Callable[[], None]] = []
+
+    def start(self) -> None:
+        """Boot for the first time; raise ``StepFailed``."""
+        with StepFailed.named("host key"):
+            public = sshd.make_host_key(self.folder, self.plan["hostname"])
+        self.world.prepare()
+        try:
+            self._boot()
+            self._listen(public)
+        except (StepFailed, OSError):
+            self.world.end()
+            raise
+
+    def serve(self) -> None:
+        """Serve until the instance has ended."""
+        self.reactor.run()
+        self.control.close()
+
+    def go_down(self, what: str, grace_s: float = GRACE_S) -> None:
+        """Ask all processes to end, kill them after a while, then do ``what``."""
+        if self._asked is not None:
+            return
+        self._asked = what
+        self.power.forget()
+        self.control.tell({"event": "going down", "reason": what})
+        if self.plan["init"] == "systemd":
+            os.kill(self.world.init, _SYSTEMD_SIGNALS.get(what, _SYSTEMD_POWEROFF))
+        else:
+            self._send({"all": signal.SIGTERM})
+        self._deadline = self.reactor.after(grace_s, self.kill)
+
+    def kill(self) -> None:
+        """End the instance's processes at once."""
+        self.world.thaw()
+        os.kill(self.world.init, signal.SIGKILL)
+
+    def set_frozen(self, *, is_frozen: bool) -> None:
+        """Stop all processes where they are, or let them go on."""
+        if self.sshd is not None:
+            (self.sshd.pause if is_frozen else self.sshd.resume)()
+        self.world.set_frozen(is_frozen=is_frozen)
+
+    def when_down(self, call: Callable[[], None]) -> None:
+        """Call once the instance has ended, or booted anew."""
+        self._when_down.append(call)
+
+    def _boot(self) -> None:
+        self._channel = self.world.boot()
+        self.boots += 1
+        self.commands.channel = self._channel
+        if self.sshd is not None:
+            self.sshd.channel = self._channel
+        self._init_watch = os.pidfd_open(self.world.init)
+        self.reactor.watch(self._channel.fileno(), self._hear)
+        self.reactor.watch(self._init_watch, self._see_end)
+        self.console.say(f"[    0.000000] {self.plan['hostname']} boot {self.boots}")
+        self._first_boot.begin()
+
+    def _listen(self, public: str | None) -> None:
+        listener = self.world.ssh_listener()
+        if public is None or listener is None:
+            return
+        user = "root" if self.world.has_users else self.plan["login"]
+        self.sshd = sshd.Sshd(self.folder, self.reactor, listener, user)
+        self.sshd.channel = self._channel
+        self.console.show_host_keys(public)
+
+    def _hear(self) -> None:
+        assert self._channel is not None  # noqa: S101 - it is being watched
+        received = self._channel.receive()
+        if received is None:
+            self.reactor.forget(self._channel.fileno())
+            return
+        message = received[0]
+        if "power" in message:
+            self.console.say(self.power.hear(message["power"]))
+        elif "alone" in message:
+            if self._asked is not None:
+                self.kill()
+        else:
+            self.commands.hear(message)
+
+    def _see_end(self) -> None:
+        """The first process has ended, and all others of the instance with it."""
+        self.reactor.forget(self._init_watch)
+        os.close(self._init_watch)
+        status = os.waitpid(self.world.init, 0)[1]
+        self._hang_up()
+        self.reactor.cancel(self._deadline)
+        sys.stderr.write(f"the first process ended with status {status:#x}\n")
+        reason, self._asked = self._asked or _reason(status), None
+        if reason == _REBOOT:
+            self._boot_again()
+        else:
+            self._end(reason)
+        calls, self._when_down = self._when_down, []
+        for call in calls:
+            call()
+
+    def _hang_up(self) -> None:
+        assert self._channel is not None  # noqa: S101 - it was made with the process
+        self.commands.end_all()
+        self.reactor.forget(self._channel.fileno())
+        self._channel.close()
+        if self.sshd is not None:
+            self.sshd.channel = None
+
+    def _boot_again(self) -> None:
+        try:
+            self._boot()
+        except (StepFailed, OSError) as fault:
+            self.console.say(f"cannot boot again: {fault}")
+            self._end("lost")
+            return
+        self.control.tell({"event": "booted", "boots": self.boots})
+
+    def _end(self, reason: str) -> None:
+        self.console.say(f"the instance has ended: {reason}")
+        self.world.end()
+        self.folder.write({"reason": reason, "time": time.time()}, places.ENDED)
+        self.control.tell({"event": "ended", "reason": reason})
+        self.reactor.is_over = True
+
+    def _obey(self, caller: Caller, message: Message) -> None:
+        self._verbs.obey(caller, message)
+
+    def _send(self, message: Message) -> None:
+        try:
+            if self._channel is not None:
+                self._channel.send(message)
+        except OSError:
+            pass  # its end will be seen
+
+
+def _reason(status: int) -> str:
+    """Return what the kernel did to the first process when ``reboot(2)`` was called inside."""
+    if os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGHUP:
+        return _REBOOT
+    if os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGINT:
+        return "poweroff"
+    return "lost"

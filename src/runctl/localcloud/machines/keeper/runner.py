@@ -1,0 +1,119 @@
+"""What runs inside the instance for the keeper: starts commands, reaps, tells.
+
+It is the instance's first process, or a companion of systemd where that is the first.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+
+from runctl.localcloud.machines.keeper import kernel, launching
+from runctl.localcloud.machines.keeper.reactor import Reactor
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from runctl.localcloud.machines.keeper.channel import Channel
+    from runctl.localcloud.machines.plan import Message
+
+POWER = "/run/localcloud/power"
+"""What ``shutdown`` and its like write to, inside."""
+
+
+class Runner:
+    """Serves the keeper until the keeper is gone."""
+
+    def __init__(self, channel: Channel, power: str, *, has_users: bool) -> None:
+        self._channel = channel
+        self._has_users = has_users
+        self._names: dict[int, str] = {}
+        self._pids: dict[str, int] = {}
+        """Also of those whose group may outlive them, until the keeper is through with them."""
+        self._reactor = Reactor()
+        self._power = os.open(power, os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC)
+        self._reactor.watch(self._power, self._hear_power)
+        self._reactor.watch(channel.fileno(), self._obey)
+        self._wake = _wake_on_children()
+        self._reactor.watch(self._wake, self._wake_up)
+
+    def run(self) -> None:
+        """Serve; return when the keeper is gone."""
+        self._reactor.run()
+
+    def _obey(self) -> None:
+        received = self._channel.receive()
+        if received is None:
+            self._reactor.is_over = True
+            return
+        message, descriptors = received
+        try:
+            self._do(message, descriptors)
+        finally:
+            for descriptor in descriptors:
+                os.close(descriptor)
+
+    def _do(self, message: Message, descriptors: list[int]) -> None:
+        if "run" in message:
+            pid = launching.start(descriptors, has_users=self._has_users)
+            self._names[pid], self._pids[message["run"]] = message["run"], pid
+            self._channel.send({"started": message["run"], "pid": pid})
+        elif "signal" in message:
+            self._signal(message["signal"], message["number"])
+        elif "forget" in message:
+            self._pids.pop(message["forget"], None)
+        elif "all" in message:
+            _signal_all(message["all"])
+            self._reap()
+
+    def _signal(self, name: str, number: int) -> None:
+        if name in self._pids:
+            _signal_group(self._pids[name], number)
+
+    def _wake_up(self) -> None:
+        os.read(self._wake, 4096)
+        self._reap()
+
+    def _reap(self) -> None:
+        while True:
+            try:
+                pid, status = os.waitpid(-1, os.WNOHANG)
+            except ChildProcessError:
+                self._channel.send({"alone": True})
+                return
+            if pid == 0:
+                return
+            name = self._names.pop(pid, None)
+            if name is not None:
+                self._channel.send({"ended": name, "status": status})
+
+    def _hear_power(self) -> None:
+        for line in os.read(self._power, 4096).decode(errors="replace").splitlines():
+            self._channel.send({"power": line})
+
+
+def serve(channel: Channel, power: str, *, is_first: bool, has_users: bool) -> None:
+    """Be the runner; the instance ends with it."""
+    kernel.set_name("init" if is_first else "ssm-agent")
+    Runner(channel, power, has_users=has_users).run()
+
+
+def _wake_on_children() -> int:
+    """Return what can be read whenever a child has ended."""
+    heard, wake = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+    signal.signal(signal.SIGCHLD, lambda *_: None)
+    signal.set_wakeup_fd(wake, warn_on_full_buffer=False)
+    return heard
+
+
+def _signal_group(pid: int, number: int) -> None:
+    try:
+        os.killpg(pid, number)
+    except ProcessLookupError:
+        pass  # it has just ended
+
+
+def _signal_all(number: int) -> None:
+    try:
+        os.kill(-1, number)
+    except ProcessLookupError:
+        pass  # there is nobody else
