@@ -23,7 +23,7 @@ from runctl.localcloud.machines.results import Event, State, TierReport
 from runctl.localcloud.machines.spec import CloudPlace, MachineSpec
 from runctl.localcloud.machines.watch import Watch
 
-_KEEPER = os.path.join(os.path.dirname(__file__), "keeper")
+KEEPER = os.path.join(os.path.dirname(__file__), "keeper")
 _LAUNCH_TIMEOUT_S = 120
 
 
@@ -79,7 +79,7 @@ class Tier:
         with self._alone(instance_id):
             self._watch.forget(path)
             self._remove_residue(instance_id)
-            shutil.rmtree(path, ignore_errors=True)
+            self._remove_folder(path)
             if os.path.lexists(path):
                 raise MachineError("destroy", f"{path} cannot be removed")
             self.addresses.release(instance_id)
@@ -109,6 +109,9 @@ class Tier:
     def _complete(self, plan: Plan) -> None:
         """Add to the plan what is the tier's own."""
 
+    def _remove_folder(self, path: str) -> None:
+        shutil.rmtree(path, ignore_errors=True)
+
     def _write_plan(self, spec: MachineSpec, path: str) -> None:
         os.makedirs(path, mode=0o700, exist_ok=True)
         plan = _plan(spec, self.cloud.id, self.report)
@@ -120,7 +123,7 @@ class Tier:
         os.replace(f"{target}.new", target)
 
     def _start_keeper(self, path: str) -> None:
-        argv = [sys.executable, "-I", "-S", _KEEPER, path]
+        argv = [sys.executable, "-I", "-S", KEEPER, "start", path]
         result = subprocess.run(
             argv, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False,
             timeout=_LAUNCH_TIMEOUT_S,

@@ -9,7 +9,7 @@ import sys
 import time
 
 from runctl.localcloud.machines.keeper import folder as places
-from runctl.localcloud.machines.keeper import kernel
+from runctl.localcloud.machines.keeper import kernel, removing
 from runctl.localcloud.machines.keeper.faults import StepFailed, leave
 from runctl.localcloud.machines.keeper.folder import Folder
 from runctl.localcloud.machines.keeper.keeper import Keeper
@@ -22,13 +22,20 @@ _PATIENCE_S = 10.0
 
 
 def main(argv: list[str]) -> int:
+    """Do what the first argument says."""
+    if argv[1] == "remove":
+        return removing.remove(argv[2], argv[3])
+    return _start_apart(argv[2])
+
+
+def _start_apart(path: str) -> int:
     """Start a keeper that outlives us; print what came of it as one JSON line."""
     heard, said = os.pipe2(os.O_CLOEXEC)
     if os.fork() == 0:
         os.setsid()
         if os.fork() == 0:
             os.close(heard)
-            _be_keeper(Folder(argv[1]), said)
+            _be_keeper(Folder(path), said)
         os._exit(0)
     os.close(said)
     with open(heard, encoding="utf-8") as file:

@@ -8,6 +8,7 @@ import stat
 from runctl.localcloud.machines.keeper import folder as places
 from runctl.localcloud.machines.keeper import kernel, loops, skeleton
 from runctl.localcloud.machines.keeper.furnishing import Furnishing
+from runctl.localcloud.machines.keeper.layering import Layers
 from runctl.localcloud.machines.keeper.runner import POWER
 
 TYPE_CHECKING = False
@@ -89,15 +90,10 @@ class Building:
         return skeleton.trees(has_opt=self._plan["has_python"])
 
     def _show_trees(self) -> None:
-        os.chdir(self._disk)  # so that what a path may contain is not read as an option
+        os.chdir(self._disk)
+        layers = Layers(self._disk, self._root, is_owner=self._is_owner)
         for tree in self._trees():
-            for name in ("upper", "work"):
-                os.makedirs(f"layers{tree}/{name}", exist_ok=True)
-            os.makedirs(self._root + tree, exist_ok=True)
-            options = f"lowerdir={tree},upperdir=layers{tree}/upper,workdir=layers{tree}/work"
-            if self._is_owner:
-                options += ",userxattr"
-            kernel.mount("overlay", self._root + tree, "overlay", 0, options)
+            layers.show(tree)
 
     def _mount_kernel(self) -> None:
         proc, sys = f"{self._root}/proc", f"{self._root}/sys"

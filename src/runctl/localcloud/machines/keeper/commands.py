@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-from functools import partial
 from time import time
 
 from runctl.localcloud.machines.keeper import folder as places
@@ -46,6 +45,7 @@ class Commands:
 
     def __init__(self, folder: Folder, reactor: Reactor, tell: Callable[[Message], None]) -> None:
         self._folder = folder
+        self._environment = folder.plan()["environment"]
         self._reactor = reactor
         self._tell = tell
         self._running: dict[str, Command] = {}
@@ -61,7 +61,8 @@ class Commands:
         os.makedirs(self._folder.at(places.COMMANDS, name), exist_ok=True)
         command = Command(name, _fresh_status())
         self._running[name] = command
-        self._folder.write(request, places.COMMANDS, name, REQUEST)
+        asked = {**request, "environment": {**self._environment, **request["environment"]}}
+        self._folder.write(asked, places.COMMANDS, name, REQUEST)
         self._write(command)
         self._launch(command, request, console)
         return command.status
@@ -103,7 +104,7 @@ class Commands:
             output = Output(f"{place}/{kind}", limit, console)
             command.outputs.append(output)
             streams.append(output.writing_end)
-            self._reactor.watch(output.descriptor, partial(self._copy, command, output))
+            self._watch(command, output)
         asked = os.open(f"{place}/{REQUEST}", os.O_RDONLY | os.O_CLOEXEC)
         self._send({"run": command.name}, [asked, *streams])
         for descriptor in (asked, *streams):
@@ -112,6 +113,9 @@ class Commands:
             command.timer = self._reactor.after(
                 request["timeout_s"], lambda: self._time_out(command)
             )
+
+    def _watch(self, command: Command, output: Output) -> None:
+        self._reactor.watch(output.descriptor, lambda: self._copy(command, output))
 
     def _send(self, message: Message, descriptors: list[int] | None = None) -> None:
         try:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import stat
 
-from runctl.localcloud.machines.keeper import accounts, power_tools
+from runctl.localcloud.machines.keeper import accounts, power_tools, user_tools
 from runctl.localcloud.machines.keeper.accounts import LOGIN_UID
 
 TYPE_CHECKING = False
@@ -38,6 +38,10 @@ class Furnishing:
         self._write_authorized_keys()
         if self._plan["init"] != "systemd":
             self._put_power_tools()
+        if self._plan["users"] == "single":
+            self._put_user_tools()
+        elif self._plan["users"] == "subordinate":
+            self._copy_setuid_tools()
         if not self._plan["has_python"]:
             self._hide_pythons()
 
@@ -125,8 +129,10 @@ class Furnishing:
             *([f'Defaults env_keep += "{kept}"'] if kept else []),
             "root ALL=(ALL:ALL) ALL",
             f"{self._plan['login']} ALL=(ALL:ALL) NOPASSWD:ALL",
-            "@includedir /etc/sudoers.d",
         ]
+        if self._plan["users"] in (None, "all"):
+            lines.append("@includedir /etc/sudoers.d")  # the host's: nobody's, with a range of ids
+        self._write("/etc/sudo.conf", "")
         self._write("/etc/sudoers", "\n".join([*lines, ""]), 0o440)
 
     def _write_authorized_keys(self) -> None:
@@ -140,6 +146,26 @@ class Furnishing:
     def _put_power_tools(self) -> None:
         for name, text in power_tools.SCRIPTS.items():
             self._write(f"/usr/sbin/{name}", text, 0o755)
+
+    def _put_user_tools(self) -> None:
+        for path, text in user_tools.scripts(self._plan["login"], LOGIN_UID).items():
+            self._write(path, text, 0o755)
+
+    def _copy_setuid_tools(self) -> None:
+        """Own what must belong to root: the host's root is nobody in this user namespace."""
+        for path in filter(os.path.isfile, ("/usr/bin/sudo", "/usr/bin/su")):
+            self._copy(path, 0o4755)
+        for folder in filter(os.path.isdir, ("/usr/libexec/sudo", "/usr/lib/sudo")):
+            for name in os.listdir(folder):
+                if os.path.isfile(f"{folder}/{name}") and not os.path.islink(f"{folder}/{name}"):
+                    self._copy(f"{folder}/{name}", 0o644)
+
+    def _copy(self, path: str, mode: int) -> None:
+        place = self._layer(path)
+        os.makedirs(os.path.dirname(place), exist_ok=True)
+        with open(path, "rb") as reading, open(place, "wb") as writing:
+            writing.write(reading.read())
+        os.chmod(place, mode)
 
     def _hide_pythons(self) -> None:
         for folder in ("/usr/bin", "/usr/local/bin", "/usr/local/sbin"):

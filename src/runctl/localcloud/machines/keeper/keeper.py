@@ -57,10 +57,11 @@ class Keeper:
 
     def start(self) -> None:
         """Boot for the first time; raise ``StepFailed``."""
-        with StepFailed.named("host key"):
-            public = sshd.make_host_key(self.folder, self.plan["hostname"])
         self.world.prepare()
         try:
+            with StepFailed.named("host key"):
+                name, enter = self.plan["hostname"], self.world.spaces.enter
+                public = sshd.make_host_key(self.folder, name, enter)
             self._boot()
             self._listen(public)
         except (StepFailed, OSError):

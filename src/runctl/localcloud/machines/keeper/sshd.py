@@ -11,6 +11,8 @@ from runctl.localcloud.machines.keeper.furnishing import SSHD_CONFIG
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from runctl.localcloud.machines.keeper.channel import Channel
     from runctl.localcloud.machines.keeper.folder import Folder
     from runctl.localcloud.machines.keeper.reactor import Reactor
@@ -19,15 +21,20 @@ _PLACES = ("/usr/sbin/sshd", "/usr/local/sbin/sshd", "/usr/bin/sshd")
 _KEY = "ssh_host_ed25519_key"
 
 
-def make_host_key(folder: Folder, hostname: str) -> str | None:
-    """Make the instance's key, once; return its public part, None where there is no ssh."""
+def make_host_key(folder: Folder, hostname: str, prepare: Callable[[], None]) -> str | None:
+    """Make the instance's key, once; return its public part, None where there is no ssh.
+
+    ``prepare`` is for the process that makes it: ssh-keygen wants to be somebody.
+    """
     path = folder.at(places.HOST_KEYS, _KEY)
     if program() is None:
         return None
     if not os.path.exists(path):
         os.makedirs(folder.at(places.HOST_KEYS), mode=0o700, exist_ok=True)
         comment = f"root@{hostname}"
-        tools.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", comment, "-f", path])
+        tools.run(
+            ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", comment, "-f", path], prepare
+        )
     with open(f"{path}.pub", encoding="utf-8") as file:
         return file.read().strip()
 

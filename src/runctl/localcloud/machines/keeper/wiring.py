@@ -62,6 +62,12 @@ class Wiring:
             network.add_default_route(self._plan["gateway"], "eth0")
         network.close()
 
+    def listen_outside(self) -> dict[str, socket.socket]:
+        """Return what listens on the host's side, for an instance that the host cannot reach."""
+        if self.has_switch:
+            return {}
+        return {"ssh": listen((self._plan["address"], self._plan["ssh_port"]))}
+
     def listen(self) -> dict[str, socket.socket]:
         """Return what listens for the cloud, by name; to be called in the instance's network."""
         wanted = {"imds": (IMDS, 80), "ssh": ("0.0.0.0", 22) if self.has_switch else None}  # noqa: S104

@@ -35,6 +35,7 @@ class World:
         self.cgroup = Cgroup(f"rcl{plan['cloud_id']}/{plan['instance_id']}")
         self.wiring = Wiring(plan)
         self.listeners: dict[str, socket.socket] = {}
+        self.is_first_boot = True
         self.is_frozen = False
         self.is_connected = True
         self.init = 0
@@ -52,6 +53,7 @@ class World:
         with StepFailed.named("cgroup"):
             self.cgroup.make(self._plan["memory_bytes"])
         with StepFailed.named("network"):
+            self.listeners = self.wiring.listen_outside()
             self.wiring.plug(self.spaces.descriptors["net"])
 
     def boot(self) -> Channel:
@@ -108,6 +110,7 @@ class World:
             if "built" in message:
                 self._keep_listeners(message["built"], descriptors)
             awaited -= message.keys()
+        self.is_first_boot = False
 
     def _keep_listeners(self, names: list[str], descriptors: list[int]) -> None:
         for name, descriptor in zip(names, descriptors, strict=True):
@@ -167,7 +170,7 @@ class World:
         building = Building(self._folder, self._plan, has_users=self.has_users, is_owner=is_owner)
         try:
             self.wiring.set_up_inside()
-            listeners = {} if self.listeners else self.wiring.listen()
+            listeners = self.wiring.listen() if self.is_first_boot else {}
             building.build()
         except OSError as fault:
             theirs.send({"step": building.step, "fault": str(fault)})
