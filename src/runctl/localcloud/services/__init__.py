@@ -4,7 +4,16 @@ from __future__ import annotations
 
 from importlib import import_module
 
-_MODULES = ("ec2.tags",)
+_MODULES = (
+    "ec2.tags",
+    "ec2.profiles",
+    "iam.account",
+    "iam.attachments",
+    "iam.managed",
+    "iam.profiles",
+    "iam.roles",
+    "iam.users",
+)
 
 
 def load() -> None:

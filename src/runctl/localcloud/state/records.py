@@ -57,6 +57,10 @@ class Records:
             finally:
                 self._open = None
 
+    def peek(self, kind: str, region: str, ident: str) -> Record | None:
+        """Return a committed record to read, without waiting for whoever is changing others."""
+        return self._rows.get((kind, region), {}).get(ident)
+
     def regions(self, kind: str) -> list[str]:
         """Return the regions that have records of a kind."""
         with self._lock:
