@@ -57,6 +57,11 @@ class Machine:
         return self.plan["ssh_port"]
 
     @property
+    def ssh_user(self) -> str:
+        """Who can log in."""
+        return self.plan["ssh_user"]
+
+    @property
     def console(self) -> str:
         """The file that holds what it has printed on its console."""
         return self.folder.at(places.CONSOLE)

@@ -10,6 +10,7 @@ from ipaddress import IPv4Network
 
 from runctl.localcloud.machines import addresses
 from runctl.localcloud.machines.errors import MachineError
+from runctl.localcloud.machines.results import Feature
 from runctl.localcloud.machines.tier import KEEPER, Tier
 
 
@@ -24,6 +25,13 @@ class LoopbackTier(Tier):
 
 class NamespaceTier(LoopbackTier):
     """Needs user namespaces; with newuidmap and a range of ids it has real users."""
+
+    FEATURES = frozenset(Feature) - {
+        Feature.PEERS,
+        Feature.DISK_LIMIT,
+        Feature.BLOCK_DEVICES,
+        Feature.SYSTEMD,
+    }
 
     def _remove_folder(self, path: str) -> None:
         super()._remove_folder(path)

@@ -28,6 +28,8 @@ if TYPE_CHECKING:
         switch: str | None
         """The file of the network namespace that holds the cloud's bridge."""
         ssh_port: int
+        ssh_user: str
+        """Who can log in: the login user, or who we are where that one is a name only."""
         hostname: str
         login: str
         authorized_keys: list[str]

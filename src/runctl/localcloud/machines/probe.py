@@ -1,29 +1,108 @@
-"""Which tiers this host lets us have."""
+"""Which tiers this host lets us have: found by starting an instance of each."""
 
 from __future__ import annotations
 
 import os
+import secrets
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+
+from runctl.localcloud.machines import trial
+from runctl.localcloud.machines.bubblewrap import BubblewrapTier
 from runctl.localcloud.machines.errors import MachineError
+from runctl.localcloud.machines.keeper import spaces
 from runctl.localcloud.machines.namespace import NamespaceTier
+from runctl.localcloud.machines.plain import PlainTier
 from runctl.localcloud.machines.results import Feature, TierReport
 from runctl.localcloud.machines.root import RootTier
 from runctl.localcloud.machines.spec import CloudPlace
 from runctl.localcloud.machines.tier import Tier
 
-_TIERS = {"root": RootTier, "namespace": NamespaceTier}
+_TIERS: dict[str, type[Tier]] = {
+    "root": RootTier,
+    "namespace": NamespaceTier,
+    "bubblewrap": BubblewrapTier,
+    "plain": PlainTier,
+}
+ROOTLESS = ("namespace", "bubblewrap", "plain")
+_OPTIONAL = {Feature.DISK_LIMIT, Feature.BLOCK_DEVICES}
 
 
-def probe() -> list[TierReport]:
-    """Return what can be had, best first."""
-    return [
-        TierReport("root", True, "", frozenset(Feature)),
-        TierReport("namespace", True, "", frozenset(Feature), users=os.environ.get("U", "all")),
-    ]
+def probe(folder: str | None = None) -> list[TierReport]:
+    """Return all tiers, best first; those to be had were had, for a moment, in the folder."""
+    with _trial_folder(folder) as place:
+        return [_report(name, place) for name in _TIERS]
 
 
 def open_tier(name: str, cloud: CloudPlace) -> Tier:
-    """Return a tier of that name, or the best one for ``auto``; raise ``MachineError``."""
-    for report in probe():
-        if name in ("auto", report.name) and report.is_usable:
-            return _TIERS[report.name](cloud, report)
-    raise MachineError("tier", f"{name} cannot be had here")
+    """Return a tier: by its name, the best for ``auto``, or the best without root for ``rootless``.
+
+    Raises ``MachineError`` with the reasons.
+    """
+    names = {"auto": tuple(_TIERS), "rootless": ROOTLESS}.get(name, (name,))
+    reasons = []
+    with _trial_folder(cloud.folder) as place:
+        for one in names:
+            report = _report(one, place)
+            if report.is_usable:
+                return _TIERS[one](cloud, report)
+            reasons.append(f"{one}: {report.reason}")
+    raise MachineError("tier", "; ".join(reasons))
+
+
+def _report(name: str, folder: str) -> TierReport:
+    if name not in _TIERS:
+        return TierReport(name, False, "there is no such tier")
+    reasons = []
+    for candidate in _candidates(name):
+        try:
+            return trial.run(_TIERS[name], candidate, _place(folder))
+        except MachineError as fault:
+            reasons.append(f"{candidate.reason}: {fault}")
+    return TierReport(name, False, "; ".join(reasons) or "needs root")
+
+
+def _candidates(name: str) -> Iterator[TierReport]:
+    """Return what may be tried, best first."""
+    features = _TIERS[name].FEATURES
+    whole = TierReport(name, True, "", features)
+    if name == "root" and os.geteuid() == 0:
+        yield replace(whole, reason="namespaces of root, a disk of its own")
+        yield replace(whole, reason="namespaces of root", features=features - _OPTIONAL)
+    elif name == "namespace":
+        yield from _user_namespaces(whole)
+    elif name == "bubblewrap":
+        yield replace(whole, reason="bwrap, with one user", users=spaces.SINGLE)
+    elif name == "plain":
+        yield replace(whole, reason="processes of the host")
+
+
+def _user_namespaces(whole: TierReport) -> Iterator[TierReport]:
+    if os.geteuid() == 0:
+        yield replace(whole, reason="a user namespace with all users", users=spaces.ALL)
+        return
+    reason = "a user namespace with a range of users"
+    if shutil.which("newuidmap") and shutil.which("newgidmap"):
+        yield replace(whole, reason=reason, users=spaces.SUBORDINATE)
+    features = whole.features - {Feature.USERS}
+    reason = "a user namespace with one user"
+    yield TierReport(whole.name, True, reason, features, spaces.SINGLE)
+
+
+def _place(folder: str) -> CloudPlace:
+    short = "t" + secrets.token_hex(3)
+    return CloudPlace(short, os.path.join(folder, short))
+
+
+@contextmanager
+def _trial_folder(folder: str | None) -> Iterator[str]:
+    if folder is not None:
+        os.makedirs(folder, exist_ok=True)
+    made = tempfile.mkdtemp(prefix="trial-", dir=folder)
+    try:
+        yield made
+    finally:
+        shutil.rmtree(made, ignore_errors=True)

@@ -7,11 +7,14 @@ from ipaddress import IPv4Network
 
 from runctl.localcloud.machines import addresses, disks, switch
 from runctl.localcloud.machines.plan import Plan
+from runctl.localcloud.machines.results import Feature
 from runctl.localcloud.machines.tier import Tier
 
 
 class RootTier(Tier):
     """Needs root."""
+
+    FEATURES = frozenset(Feature)
 
     def _choose_network(self) -> IPv4Network:
         return addresses.choose_private(addresses.used_by_routes(), random.SystemRandom())
@@ -24,7 +27,8 @@ class RootTier(Tier):
         plan["gateway"] = self.addresses.gateway
         plan["switch"] = switch.path(self.cloud.id)
         path = self.cloud.machine(plan["instance_id"])
-        plan["disk_image"] = disks.give(self.cloud.shared, path, plan["disk_bytes"])
+        if Feature.DISK_LIMIT in self.report.features:
+            plan["disk_image"] = disks.give(self.cloud.shared, path, plan["disk_bytes"])
 
     def _remove_residue(self, instance_id: str | None) -> None:
         super()._remove_residue(instance_id)

@@ -19,7 +19,7 @@ from runctl.localcloud.machines.errors import MachineError
 from runctl.localcloud.machines.keeper import folder as places
 from runctl.localcloud.machines.machine import Machine
 from runctl.localcloud.machines.plan import Plan
-from runctl.localcloud.machines.results import Event, State, TierReport
+from runctl.localcloud.machines.results import Event, Feature, State, TierReport
 from runctl.localcloud.machines.spec import CloudPlace, MachineSpec
 from runctl.localcloud.machines.watch import Watch
 
@@ -30,6 +30,8 @@ _LAUNCH_TIMEOUT_S = 120
 class Tier:
     """Makes the instances of one cloud. Its methods may be called from many threads at once."""
 
+    FEATURES: frozenset[Feature] = frozenset()
+    """What it has at best."""
     ssh_port = 22
 
     def __init__(self, cloud: CloudPlace, report: TierReport) -> None:
@@ -155,6 +157,7 @@ def _plan(spec: MachineSpec, cloud_id: str, report: TierReport) -> Plan:
         "cloud_id": cloud_id, "tier": report.name, "users": report.users,
         "prefix": addresses.PREFIX, "gateway": None, "switch": None, "disk_image": None,
         "ssh_port": 0,
+        "ssh_user": spec.login,
     }  # fmt: skip
     plan: Plan = {**fields, **tier}  # type: ignore[typeddict-item]
     return plan

@@ -1,6 +1,7 @@
 """The keeper as a program of its own, without site-packages:
 
 python -I -S …/keeper start FOLDER          start the instance of that folder; answers in JSON
+python -I -S …/keeper inside DESCRIPTOR     be the first process of an instance in bubblewrap
 python -I -S …/keeper remove FOLDER USERS   remove a folder whose files are of a user namespace
 """
 

@@ -25,6 +25,10 @@ def main(argv: list[str]) -> int:
     """Do what the first argument says."""
     if argv[1] == "remove":
         return removing.remove(argv[2], argv[3])
+    if argv[1] == "inside":
+        from runctl.localcloud.machines.keeper.wrapped import serve_inside  # noqa: PLC0415
+
+        return serve_inside(int(argv[2]))
     return _start_apart(argv[2])
 
 

@@ -9,7 +9,7 @@ from runctl.localcloud.machines.keeper import folder as places
 from runctl.localcloud.machines.keeper import kernel, loops, skeleton
 from runctl.localcloud.machines.keeper.furnishing import Furnishing
 from runctl.localcloud.machines.keeper.layering import Layers
-from runctl.localcloud.machines.keeper.runner import POWER
+from runctl.localcloud.machines.keeper.manner import POWER
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -75,7 +75,7 @@ class Building:
         skeleton.empty(os.path.join(self._root, "tmp"))
         done = f"{self._disk}/furnished"
         if not os.path.exists(done):
-            furnishing = Furnishing(self._plan, self._root, self._layer, self._has_users)
+            furnishing = Furnishing(self._plan, self._root, self._layer, has_users=self._has_users)
             furnishing.furnish(self._folder.at(places.HOST_KEYS))
             os.close(os.open(done, os.O_CREAT | os.O_WRONLY, 0o644))
 
@@ -139,7 +139,7 @@ class Building:
         for name, mode in {"sshd": 0o755, "lock": 0o1777, "localcloud": 0o700}.items():
             os.makedirs(f"{run}/{name}")
             os.chmod(f"{run}/{name}", mode)
-        os.mkfifo(self._root + POWER, 0o600)
+        os.mkfifo(f"{self._root}/{POWER}", 0o600)
 
     def _bind(self) -> None:
         for bind in self._plan["binds"]:

@@ -27,6 +27,11 @@ class Cgroup:
             self.folders[kind] = folder
         self._limit(memory_bytes)
 
+    def found(self) -> set[str]:
+        """Return the kinds of which it has been made."""
+        roots = hierarchies().items()
+        return {kind for kind, root in roots if os.path.isdir(os.path.join(root, self._name))}
+
     def join(self) -> None:
         """Put the calling process in."""
         for kind, folder in self.folders.items():

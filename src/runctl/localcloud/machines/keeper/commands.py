@@ -31,6 +31,7 @@ class Command:
         self.outputs: list[Output] = []
         self.timer: int | None = None
         self.raw_status: int | None = None
+        self.then: Callable[[], None] | None = None
 
     def is_over(self) -> bool:
         """Whether it has ended, and nothing holds its streams any more that we wait for."""
@@ -52,14 +53,23 @@ class Commands:
         self.channel: Channel | None = None
         """To what is inside; None between two boots."""
 
-    def start(self, request: Message, console: Callable[[bytes], None] | None = None) -> Message:
-        """Start a command, or say how the one of that id is doing."""
+    def start(
+        self,
+        request: Message,
+        console: Callable[[bytes], None] | None = None,
+        then: Callable[[], None] | None = None,
+    ) -> Message:
+        """Start a command, or say how the one of that id is doing.
+
+        What it writes goes to the console too, if one is given; ``then`` is called at its end.
+        """
         name = request["id"]
         known = self._folder.read(places.COMMANDS, name, STATUS)
         if known is not None:
             return known
         os.makedirs(self._folder.at(places.COMMANDS, name), exist_ok=True)
         command = Command(name, _fresh_status())
+        command.then = then
         self._running[name] = command
         asked = {**request, "environment": {**self._environment, **request["environment"]}}
         self._folder.write(asked, places.COMMANDS, name, REQUEST)
@@ -156,6 +166,8 @@ class Commands:
         self._send({"forget": command.name})
         self._write(command)
         self._tell({"event": "command", "id": command.name, "status": command.status})
+        if command.then is not None and state == "ended":
+            command.then()
 
     def _write(self, command: Command) -> None:
         self._folder.write(command.status, places.COMMANDS, command.name, STATUS)

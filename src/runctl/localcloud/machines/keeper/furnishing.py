@@ -7,6 +7,7 @@ import stat
 
 from runctl.localcloud.machines.keeper import accounts, power_tools, user_tools
 from runctl.localcloud.machines.keeper.accounts import LOGIN_UID
+from runctl.localcloud.machines.keeper.manner import POWER
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -22,20 +23,36 @@ _PYTHONS = ("python", "pypy", "pip", "idle", "pydoc")
 class Furnishing:
     """Writes into the layers that lie over the host's folders, before they are mounted."""
 
-    def __init__(self, plan: Plan, root: str, layer: Callable[[str], str], users: bool) -> None:
+    def __init__(
+        self,
+        plan: Plan,
+        root: str,
+        layer: Callable[[str], str],
+        *,
+        has_users: bool,
+        path: str = accounts.PATH,
+    ) -> None:
         self._plan = plan
         self._root = root
         self._layer = layer
-        self._has_users = users
+        self._has_users = has_users
+        self._values = {"PATH": path, **plan["environment"]}
 
     def furnish(self, host_keys: str) -> None:
         """Do it all, at the first boot."""
+        self.furnish_names(host_keys)
+        self._put_tools()
+
+    def furnish_names(self, host_keys: str) -> None:
+        """Write all but what is laid over the host's programs."""
         self._write_accounts()
         self._write_names()
         self._write_environment()
         self._write_ssh(host_keys)
         self._write_sudo()
         self._write_authorized_keys()
+
+    def _put_tools(self) -> None:
         if self._plan["init"] != "systemd":
             self._put_power_tools()
         if self._plan["users"] == "single":
@@ -84,16 +101,14 @@ class Furnishing:
         self._write("/etc/ssh/ssh_known_hosts", "")
 
     def _write_environment(self) -> None:
-        values = {"PATH": accounts.PATH, **self._plan["environment"]}
-        lines = "".join(f'{name}="{value}"\n' for name, value in values.items())
+        lines = "".join(f'{name}="{value}"\n' for name, value in self._values.items())
         self._write("/etc/environment", lines)
-        units = "".join(f'"{name}={value}" ' for name, value in values.items())
+        units = "".join(f'"{name}={value}" ' for name, value in self._values.items())
         text = f"[Manager]\nDefaultEnvironment={units.replace('%', '%%')}\n"
         self._write("/etc/systemd/system.conf.d/50-local-cloud.conf", text)
 
     def _write_ssh(self, host_keys: str) -> None:
-        values = {"PATH": accounts.PATH, **self._plan["environment"]}
-        environment = " ".join(f'"{name}={value}"' for name, value in values.items())
+        environment = " ".join(f'"{name}={value}"' for name, value in self._values.items())
         lines = [
             f"HostKey {HOST_KEY}",
             "UsePAM no",
@@ -144,7 +159,7 @@ class Furnishing:
             os.chown(home, LOGIN_UID, LOGIN_UID)
 
     def _put_power_tools(self) -> None:
-        for name, text in power_tools.SCRIPTS.items():
+        for name, text in power_tools.scripts(f"/{POWER}").items():
             self._write(f"/usr/sbin/{name}", text, 0o755)
 
     def _put_user_tools(self) -> None:

@@ -13,11 +13,11 @@ from runctl.localcloud.machines.keeper.commands import Commands
 from runctl.localcloud.machines.keeper.console import Console
 from runctl.localcloud.machines.keeper.control import Caller, Control
 from runctl.localcloud.machines.keeper.faults import StepFailed
-from runctl.localcloud.machines.keeper.first_boot import FirstBoot
+from runctl.localcloud.machines.keeper.first_boot import FirstBoot, write_host_keys
 from runctl.localcloud.machines.keeper.power import Power
 from runctl.localcloud.machines.keeper.reactor import Reactor
 from runctl.localcloud.machines.keeper.verbs import Verbs
-from runctl.localcloud.machines.keeper.world import World
+from runctl.localcloud.machines.keeper.worlds import make_world
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -41,14 +41,13 @@ class Keeper:
         self.plan = folder.plan()
         self.reactor = Reactor()
         self.console = Console(folder.at(places.CONSOLE))
-        self.world = World(folder, self.plan)
+        self.world = make_world(folder, self.plan)
         self.control = Control(folder, self.reactor, self._obey)
         self.commands = Commands(folder, self.reactor, self.control.tell)
         self.power = Power(self.reactor, self.go_down)
         self.sshd: sshd.Sshd | None = None
-        self.boots = 0
         self._verbs = Verbs(self)
-        self._first_boot = FirstBoot(self)
+        self._first_boot = FirstBoot(folder, self.plan, self.world.root)
         self._channel: Channel | None = None
         self._init_watch = -1
         self._asked: str | None = None
@@ -59,11 +58,13 @@ class Keeper:
         """Boot for the first time; raise ``StepFailed``."""
         self.world.prepare()
         try:
+            self.plan["authorized_keys"] += self._first_boot.authorized_keys
             with StepFailed.named("host key"):
-                name, enter = self.plan["hostname"], self.world.spaces.enter
-                public = sshd.make_host_key(self.folder, name, enter)
+                write_host_keys(self._first_boot.host_keys(), self.folder.at(places.HOST_KEYS))
+                public = sshd.make_host_key(self.folder, self.plan, self.world.enter)
             self._boot()
             self._listen(public)
+            self._first_boot.begin(self.commands, self.console)
         except (StepFailed, OSError):
             self.world.end()
             raise
@@ -88,8 +89,12 @@ class Keeper:
 
     def kill(self) -> None:
         """End the instance's processes at once."""
-        self.world.thaw()
-        os.kill(self.world.init, signal.SIGKILL)
+        self.world.kill()
+
+    @property
+    def boots(self) -> int:
+        """How often the instance has booted since it was made."""
+        return self._first_boot.boots
 
     def set_frozen(self, *, is_frozen: bool) -> None:
         """Stop all processes where they are, or let them go on."""
@@ -103,22 +108,20 @@ class Keeper:
 
     def _boot(self) -> None:
         self._channel = self.world.boot()
-        self.boots += 1
         self.commands.channel = self._channel
         if self.sshd is not None:
             self.sshd.channel = self._channel
         self._init_watch = os.pidfd_open(self.world.init)
         self.reactor.watch(self._channel.fileno(), self._hear)
         self.reactor.watch(self._init_watch, self._see_end)
-        self.console.say(f"[    0.000000] {self.plan['hostname']} boot {self.boots}")
-        self._first_boot.begin()
+        self.console.say(f"[    0.000000] {self.plan['hostname']} boots")
 
     def _listen(self, public: str | None) -> None:
-        listener = self.world.ssh_listener()
+        listener = self.world.listeners.get("ssh")
         if public is None or listener is None:
             return
-        user = "root" if self.world.has_users else self.plan["login"]
-        self.sshd = sshd.Sshd(self.folder, self.reactor, listener, user)
+        user, root = self.world.sshd_user, self.world.root
+        self.sshd = sshd.Sshd(self.folder, self.reactor, listener, user, root)
         self.sshd.channel = self._channel
         self.console.show_host_keys(public)
 
@@ -142,6 +145,7 @@ class Keeper:
         self.reactor.forget(self._init_watch)
         os.close(self._init_watch)
         status = os.waitpid(self.world.init, 0)[1]
+        self.world.sweep()
         self._hang_up()
         self.reactor.cancel(self._deadline)
         sys.stderr.write(f"the first process ended with status {status:#x}\n")
@@ -165,6 +169,7 @@ class Keeper:
     def _boot_again(self) -> None:
         try:
             self._boot()
+            self._first_boot.begin(self.commands, self.console)
         except (StepFailed, OSError) as fault:
             self.console.say(f"cannot boot again: {fault}")
             self._end("lost")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 _HEAD = """#!/bin/sh
 # Of the local cloud: asks the machine's keeper.
-pipe=/run/localcloud/power
+pipe=@pipe@
 [ -w "$pipe" ] || { echo "${0##*/}: must be root" >&2; exit 1; }
 """
 _SHUTDOWN = (
@@ -20,10 +20,14 @@ def _at_once(verb: str) -> str:
     return f"{_HEAD}printf '%s\\n' 'shutdown -{verb} now' > \"$pipe\"\n"
 
 
-SCRIPTS = {
+_SCRIPTS = {
     "shutdown": _SHUTDOWN,
     "poweroff": _at_once("P"),
     "halt": _at_once("H"),
     "reboot": _at_once("r"),
 }
-"""By name, in /usr/sbin."""
+
+
+def scripts(pipe: str) -> dict[str, str]:
+    """Return the programs by name; the pipe is where the keeper hears them."""
+    return {name: text.replace("@pipe@", pipe) for name, text in _SCRIPTS.items()}

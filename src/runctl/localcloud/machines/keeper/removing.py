@@ -25,7 +25,7 @@ def _remove_tree(path: str) -> None:
     with os.scandir(path) as entries:
         for entry in list(entries):
             if entry.is_dir(follow_symlinks=False):
-                os.chmod(entry.path, 0o700)  # noqa: PTH101 - overlay's own folders have no mode
+                os.chmod(entry.path, 0o700)
                 _remove_tree(entry.path)
             else:
                 os.unlink(entry.path)

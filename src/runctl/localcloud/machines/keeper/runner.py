@@ -8,29 +8,27 @@ from __future__ import annotations
 import os
 import signal
 
-from runctl.localcloud.machines.keeper import kernel, launching
+from runctl.localcloud.machines.keeper import kernel, launching, processes
 from runctl.localcloud.machines.keeper.reactor import Reactor
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from runctl.localcloud.machines.keeper.channel import Channel
+    from runctl.localcloud.machines.keeper.manner import Manner
     from runctl.localcloud.machines.plan import Message
-
-POWER = "/run/localcloud/power"
-"""What ``shutdown`` and its like write to, inside."""
 
 
 class Runner:
     """Serves the keeper until the keeper is gone."""
 
-    def __init__(self, channel: Channel, power: str, *, has_users: bool) -> None:
+    def __init__(self, channel: Channel, manner: Manner) -> None:
         self._channel = channel
-        self._has_users = has_users
+        self._manner = manner
         self._names: dict[int, str] = {}
         self._pids: dict[str, int] = {}
         """Also of those whose group may outlive them, until the keeper is through with them."""
         self._reactor = Reactor()
-        self._power = os.open(power, os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC)
+        self._power = os.open(manner.power, os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC)
         self._reactor.watch(self._power, self._hear_power)
         self._reactor.watch(channel.fileno(), self._obey)
         self._wake = _wake_on_children()
@@ -54,7 +52,7 @@ class Runner:
 
     def _do(self, message: Message, descriptors: list[int]) -> None:
         if "run" in message:
-            pid = launching.start(descriptors, has_users=self._has_users)
+            pid = launching.start(descriptors, self._manner)
             self._names[pid], self._pids[message["run"]] = message["run"], pid
             self._channel.send({"started": message["run"], "pid": pid})
         elif "signal" in message:
@@ -62,7 +60,7 @@ class Runner:
         elif "forget" in message:
             self._pids.pop(message["forget"], None)
         elif "all" in message:
-            _signal_all(message["all"])
+            processes.signal_others(message["all"])
             self._reap()
 
     def _signal(self, name: str, number: int) -> None:
@@ -91,10 +89,10 @@ class Runner:
             self._channel.send({"power": line})
 
 
-def serve(channel: Channel, power: str, *, is_first: bool, has_users: bool) -> None:
+def serve(channel: Channel, manner: Manner, name: str) -> None:
     """Be the runner; the instance ends with it."""
-    kernel.set_name("init" if is_first else "ssm-agent")
-    Runner(channel, power, has_users=has_users).run()
+    kernel.set_name(name)
+    Runner(channel, manner).run()
 
 
 def _wake_on_children() -> int:
@@ -110,10 +108,3 @@ def _signal_group(pid: int, number: int) -> None:
         os.killpg(pid, number)
     except ProcessLookupError:
         pass  # it has just ended
-
-
-def _signal_all(number: int) -> None:
-    try:
-        os.kill(-1, number)
-    except ProcessLookupError:
-        pass  # there is nobody else

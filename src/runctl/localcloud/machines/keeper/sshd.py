@@ -16,22 +16,23 @@ if TYPE_CHECKING:
     from runctl.localcloud.machines.keeper.channel import Channel
     from runctl.localcloud.machines.keeper.folder import Folder
     from runctl.localcloud.machines.keeper.reactor import Reactor
+    from runctl.localcloud.machines.plan import Plan
 
 _PLACES = ("/usr/sbin/sshd", "/usr/local/sbin/sshd", "/usr/bin/sshd")
 _KEY = "ssh_host_ed25519_key"
 
 
-def make_host_key(folder: Folder, hostname: str, prepare: Callable[[], None]) -> str | None:
+def make_host_key(folder: Folder, plan: Plan, prepare: Callable[[], None]) -> str | None:
     """Make the instance's key, once; return its public part, None where there is no ssh.
 
     ``prepare`` is for the process that makes it: ssh-keygen wants to be somebody.
     """
     path = folder.at(places.HOST_KEYS, _KEY)
-    if program() is None:
+    if program() is None or not plan["ssh_port"]:
         return None
     if not os.path.exists(path):
         os.makedirs(folder.at(places.HOST_KEYS), mode=0o700, exist_ok=True)
-        comment = f"root@{hostname}"
+        comment = f"root@{plan['hostname']}"
         tools.run(
             ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", comment, "-f", path], prepare
         )
@@ -48,14 +49,14 @@ class Sshd:
     """Accepts connections, and hands each to a process of its own inside."""
 
     def __init__(
-        self, folder: Folder, reactor: Reactor, listener: socket.socket, user: str
+        self, folder: Folder, reactor: Reactor, listener: socket.socket, user: str, root: str
     ) -> None:
         self._reactor = reactor
         self._listener = listener
         self._count = 0
         self.channel: Channel | None = None
         request = {
-            "argv": [program(), "-i", "-f", SSHD_CONFIG, "-E", "/var/log/sshd.log"],
+            "argv": [program(), "-i", "-f", root + SSHD_CONFIG, "-E", root + "/var/log/sshd.log"],
             "environment": {},
             "cwd": "/",
             "user": user,

@@ -10,8 +10,8 @@ _BECOME = """#!/bin/sh
 # Of the local cloud: this instance has one real user, who is root or the login user.
 set -u
 tool=${0##*/}
-login=%(login)s
-login_uid=%(uid)d
+login=@login@
+login_uid=@uid@
 user=root
 is_login=
 command=
@@ -25,8 +25,9 @@ named() {
     esac
 }
 become() {
-    if [ "$user" = root ]; then uid=0 home=/root; else uid=$login_uid home=/home/$login; fi
-    shell=${shell:-$(grep "^$user:" /etc/passwd | cut -d: -f7)}
+    uid=$login_uid home=@root@/home/$login
+    [ "$user" = "$login" ] || uid=0 home=@root@/root
+    shell=${shell:-${SHELL:-/bin/sh}}
     if [ -n "$is_login" ]; then
         cd "$home" || exit 1
         if [ -n "$command" ]; then set -- "$shell" -l -c "$command" "$@"
@@ -36,7 +37,7 @@ become() {
     elif [ -n "$command" ]; then set -- "$shell" -c "$command" "$@"
     elif [ $# -eq 0 ]; then set -- "$shell"
     fi
-    if [ "$(id -u)" = "$uid" ]; then into=
+    if [ "$(id -u)" = "$uid" ] || [ -n "@is_name_only@" ]; then into=
     else into="unshare --user --map-user=$uid --map-group=$uid --"
     fi
     # shellcheck disable=SC2086
@@ -67,8 +68,10 @@ become "$@"
 _SU = (
     _BECOME
     + """
-[ "$tool" = su ] || [ "$(id -u)" = 0 ] || die 'may not be used by non-root users'
-[ "$(id -u)" = 0 ] || die 'Authentication failure'
+if [ "$(id -u)" != 0 ] && [ -z "@is_name_only@" ]; then
+    [ "$tool" = su ] || die 'may not be used by non-root users'
+    die 'Authentication failure'
+fi
 is_named=
 while [ $# -gt 0 ]; do
     case $1 in
@@ -104,7 +107,7 @@ while [ $# -gt 0 ]; do
     shift
 done
 uid=0; [ "$user" = root ] || uid=$login_uid
-if [ "$(id -u)" = "$uid" ]; then exec "$@"; fi
+if [ "$(id -u)" = "$uid" ] || [ -n "@is_name_only@" ]; then exec "$@"; fi
 exec unshare --user --map-user="$uid" --map-group="$uid" -- "$@"
 """
 )
@@ -135,9 +138,16 @@ _TOOLS = {
 }
 
 
-def scripts(login: str, uid: int) -> dict[str, str]:
-    """Return the programs, by their place in the instance."""
-    return {
-        path: text.replace("%(login)s", login).replace("%(uid)d", str(uid))
-        for path, text in _TOOLS.items()
-    }
+def scripts(login: str, uid: int, root: str | None = None) -> dict[str, str]:
+    """Return the programs, by their place in the instance.
+
+    With a root, users are names only: nothing but their homes tells one from the other.
+    """
+    values = {"login": login, "uid": str(uid), "root": root or "", "is_name_only": root or ""}
+    return {path: _fill(text, values) for path, text in _TOOLS.items()}
+
+
+def _fill(text: str, values: dict[str, str]) -> str:
+    for name, value in values.items():
+        text = text.replace(f"@{name}@", value)
+    return text

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from runctl.localcloud.machines.plan import Plan
 
 IMDS = "169.254.169.254"
+IMDS_PORT = 1338
+"""Of the instance's address, where it has no network of its own."""
 BRIDGE = "br0"
 _BACKLOG = 512
 
@@ -66,7 +68,18 @@ class Wiring:
         """Return what listens on the host's side, for an instance that the host cannot reach."""
         if self.has_switch:
             return {}
-        return {"ssh": listen((self._plan["address"], self._plan["ssh_port"]))}
+        ports = {"ssh": self._plan["ssh_port"]}
+        if not self._has_own_network:
+            others = ("imds", IMDS_PORT), ("endpoint", self._plan["endpoint_port"]), (
+                "proxy", self._plan["proxy_port"],
+            )  # fmt: skip
+            ports |= {name: port for name, port in others if port is not None}
+        address = self._plan["address"]
+        return {name: listen((address, port)) for name, port in ports.items() if port}
+
+    @property
+    def _has_own_network(self) -> bool:
+        return self._plan["tier"] in ("root", "namespace")
 
     def listen(self) -> dict[str, socket.socket]:
         """Return what listens for the cloud, by name; to be called in the instance's network."""
