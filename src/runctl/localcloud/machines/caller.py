@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import array
+import errno
 import json
 import os
 import socket
 
-from runctl.localcloud.machines.errors import MachineError, MachineGone
+from runctl.localcloud.machines.errors import MachineError, MachineGone, VolumeBusy
 from runctl.localcloud.machines.keeper.folder import CONTROL
 from runctl.localcloud.machines.plan import Message
 
@@ -54,7 +55,8 @@ def ask_for_descriptors(
         raise MachineGone(message["op"], "the keeper hung up")
     answer: Message = json.loads(raw)
     if not answer["ok"]:
-        raise MachineError(message["op"], answer["error"])
+        kind = VolumeBusy if answer.get("errno") == errno.EBUSY else MachineError
+        raise kind(message["op"], answer["error"])
     return answer, descriptors
 
 

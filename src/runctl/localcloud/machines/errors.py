@@ -12,5 +12,9 @@ class MachineError(Exception):
         self.words = words
 
 
+class VolumeBusy(MachineError):
+    """A volume is mounted, or open, in the instance."""
+
+
 class MachineGone(MachineError):
     """The instance does not run: it has ended, or its keeper is gone."""

@@ -15,6 +15,7 @@ from runctl.localcloud.machines.keeper.commands import STATUS
 from runctl.localcloud.machines.keeper.folder import Folder, start_time
 from runctl.localcloud.machines.plan import Message, Plan
 from runctl.localcloud.machines.results import CommandStatus, End, State
+from runctl.localcloud.machines.spec import Volume
 
 _GRACE_S = 10.0
 _MARGIN_S = 30.0
@@ -152,6 +153,21 @@ class Machine:
         What the cloud accepts from its listeners is the cloud's own to hold back.
         """
         self._ask({"op": "network", "is_connected": is_connected})
+
+    def attach(self, volume: Volume) -> str:
+        """Attach a volume, once; return its node, such as ``/dev/nvme2n1``.
+
+        The node's number has nothing to do with the name that was asked for.
+        """
+        return str(self._ask({"op": "attach", "volume": dataclasses.asdict(volume)})["node"])
+
+    def detach(self, volume_id: str, *, is_forced: bool = False) -> None:
+        """Detach a volume; one that is not attached stays so.
+
+        Raises ``VolumeBusy`` while it is mounted or open in the instance. Forced, it is unmounted
+        from under those who use it, and they are killed.
+        """
+        self._ask({"op": "detach", "volume_id": volume_id, "is_forced": is_forced})
 
     def fill_disk(self) -> None:
         """Let its disk be full: every write fails with ENOSPC."""

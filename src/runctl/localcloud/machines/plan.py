@@ -13,6 +13,13 @@ if TYPE_CHECKING:
         target: str
         is_read_only: bool
 
+    class Volume(TypedDict):
+        """A file that is a volume."""
+
+        volume_id: str
+        path: str
+        device: str | None
+
     class Plan(TypedDict):
         """All that makes one instance what it is; written once, before its keeper starts."""
 
@@ -48,10 +55,12 @@ if TYPE_CHECKING:
         """An empty file system to begin with; None where the disk cannot have a size."""
         memory_bytes: int | None
         binds: list[Bind]
+        volumes: list[Volume]
+        """Those that it has from the start."""
         instance_store: list[int]
         """Bytes of each local disk that the type has."""
 
     Message = dict[str, Any]
     """A line of JSON."""
 else:
-    Plan = Bind = Message = dict
+    Plan = Bind = Volume = Message = dict

@@ -10,6 +10,7 @@ from contextlib import suppress
 
 from runctl.localcloud.machines.errors import MachineError
 from runctl.localcloud.machines.keeper import cgroups, kernel, loops
+from runctl.localcloud.machines.keeper.devices import unescaped
 from runctl.localcloud.machines.keeper.folder import start_time
 from runctl.localcloud.machines.spec import CloudPlace
 
@@ -122,4 +123,4 @@ def _is_ours(pid: int, folder: bytes) -> bool:
 
 def _mounts() -> list[str]:
     with open("/proc/self/mountinfo", encoding="utf-8") as file:
-        return [line.split()[4].encode().decode("unicode_escape") for line in file]
+        return [unescaped(line.split()[4]) for line in file]

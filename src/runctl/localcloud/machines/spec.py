@@ -50,6 +50,16 @@ class Bind:
     is_read_only: bool = True
 
 
+@dataclass(frozen=True, slots=True)
+class Volume:
+    """A volume, whose bytes are those of a file: a sparse one, of the volume's size."""
+
+    volume_id: str
+    path: str
+    device: str | None = None
+    """The name that was asked for, such as ``/dev/sdf``."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MachineSpec:
     """What an instance is to be. It is read at its launch only."""
@@ -77,5 +87,7 @@ class MachineSpec:
     disk_bytes: int = 8 << 30
     memory_bytes: int | None = None
     binds: tuple[Bind, ...] = ()
+    volumes: tuple[Volume, ...] = ()
+    """Those that it has from the start; more may be attached later."""
     instance_store: tuple[int, ...] = ()
     """Bytes of each local disk that the type has."""

@@ -7,12 +7,14 @@ import stat
 
 from runctl.localcloud.machines.keeper import folder as places
 from runctl.localcloud.machines.keeper import kernel, loops, skeleton
+from runctl.localcloud.machines.keeper.devices import BLOCKS, make_node, show_in_sys
 from runctl.localcloud.machines.keeper.furnishing import Furnishing
 from runctl.localcloud.machines.keeper.layering import Layers
 from runctl.localcloud.machines.keeper.manner import POWER
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from runctl.localcloud.machines.keeper.devices import Device
     from runctl.localcloud.machines.keeper.folder import Folder
     from runctl.localcloud.machines.plan import Plan
 
@@ -25,20 +27,32 @@ _DEVICE_LINKS = {
     "stderr": "/proc/self/fd/2",
     "console": "null",
 }
+_ROOT_DISK = "/dev/nvme0n1p1"
 _MASKED = ("sysrq-trigger", "kcore", "kmsg")
 
 
 class Building:
     """Puts the root together, and goes in."""
 
-    def __init__(self, folder: Folder, plan: Plan, *, has_users: bool, is_owner: bool) -> None:
+    def __init__(
+        self,
+        folder: Folder,
+        plan: Plan,
+        devices: list[Device],
+        *,
+        has_users: bool,
+        is_owner: bool,
+    ) -> None:
         self._plan = plan
+        self._devices = devices
         self._has_users = has_users
         self._is_owner = is_owner
         """In a user namespace of our own, not the host's."""
         self._disk = folder.at(places.DISK)
         self._root = f"{self._disk}/root"
         self._folder = folder
+        self._root_number: int | None = None
+        """Of the loop device that is the disk."""
         self.step = "network"
         """What is being done, for the message when it fails."""
 
@@ -51,6 +65,7 @@ class Building:
             self._show_trees,
             self._mount_kernel,
             self._mount_devices,
+            self._show_disks,
             self._mount_run,
             self._bind,
             self._go_in,
@@ -63,11 +78,20 @@ class Building:
         if self._plan["disk_image"] is not None:
             image = self._folder.at(places.DISK_IMAGE)
             device = loops.attach(image, is_fleeting=True)
-            source = f"/dev/loop{loops.number_of(device)}"
-            kernel.mount(source, self._disk, "ext4", 1024)  # MS_NOATIME
+            self._root_number = loops.number_of(device)
+            self._mount_disk(self._root_number)
             os.close(device)
         os.makedirs(self._root, exist_ok=True)
         kernel.bind(self._root, self._root)
+
+    def _mount_disk(self, number: int) -> None:
+        """Mount it under the name that an instance has for it, and not as a loop device."""
+        kernel.mount("tmpfs", "/dev", "tmpfs")
+        try:
+            make_node(_ROOT_DISK, number)
+            kernel.mount(_ROOT_DISK, self._disk, "ext4", kernel.MS_NOATIME)
+        finally:
+            kernel.unmount("/dev")
 
     def _furnish(self) -> None:
         login = self._plan["login"]
@@ -132,6 +156,16 @@ class Building:
         else:
             os.mknod(path, stat.S_IFCHR | 0o666, number)
             os.chmod(path, 0o666)  # noqa: S103 - as every /dev/null is
+
+    def _show_disks(self) -> None:
+        if self._root_number is None:
+            return
+        kernel.mount("tmpfs", f"{self._root}/{BLOCKS}", "tmpfs", 0, "mode=755,size=1m")
+        for name in (_ROOT_DISK, _ROOT_DISK.removesuffix("p1")):
+            make_node(self._root + name, self._root_number)
+        show_in_sys(self._root, "nvme0n1", self._root_number)
+        for device in self._devices:
+            device.show(self._root)
 
     def _mount_run(self) -> None:
         run = f"{self._root}/run"

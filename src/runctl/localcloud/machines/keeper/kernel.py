@@ -6,7 +6,7 @@ import ctypes
 import os
 
 MS_RDONLY, MS_NOSUID, MS_NODEV, MS_NOEXEC = 1, 2, 4, 8
-MS_REMOUNT, MS_BIND, MS_REC, MS_PRIVATE = 32, 4096, 16384, 1 << 18
+MS_NOATIME, MS_REMOUNT, MS_BIND, MS_REC, MS_PRIVATE = 1024, 32, 4096, 16384, 1 << 18
 MNT_DETACH = 2
 NAMESPACES = {
     "user": 0x10000000,
@@ -103,7 +103,7 @@ def drop_capabilities(numbers: tuple[int, ...]) -> None:
 def _kept_flags(target: str) -> int:
     """Return the flags of a mount that a remount in a user namespace may not clear."""
     flags = os.statvfs(target).f_flag
-    return flags & (MS_NOSUID | MS_NODEV | MS_NOEXEC | 1024 | 2048)
+    return flags & (MS_NOSUID | MS_NODEV | MS_NOEXEC | MS_NOATIME | 2048)
 
 
 def _check(result: int, what: str) -> None:

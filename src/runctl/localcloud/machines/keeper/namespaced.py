@@ -8,15 +8,18 @@ import signal
 from runctl.localcloud.machines.keeper import channel, kernel, runner
 from runctl.localcloud.machines.keeper.building import Building
 from runctl.localcloud.machines.keeper.faults import StepFailed, leave
+from runctl.localcloud.machines.keeper.inside import run_inside
 from runctl.localcloud.machines.keeper.manner import Manner
 from runctl.localcloud.machines.keeper.spaces import SINGLE, Spaces
 from runctl.localcloud.machines.keeper.world import World, forget_all_but
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from runctl.localcloud.machines.keeper.channel import Channel
     from runctl.localcloud.machines.keeper.folder import Folder
-    from runctl.localcloud.machines.plan import Plan
+    from runctl.localcloud.machines.plan import Message, Plan
 
 _SYSTEMD = ("/lib/systemd/systemd", "/usr/lib/systemd/systemd")
 _DROPPED = (16, 17, 25)
@@ -46,12 +49,18 @@ class NamespacedWorld(World):
         with StepFailed.named("network"):
             self.wiring.plug(self._spaces.descriptors["net"])
 
+    def inside(self, work: Callable[[], Message]) -> Message:
+        """Do something where the instance's files are; raise ``OSError`` as it does."""
+        return run_inside(self.init, self._users is not None, work)
+
     def enter(self) -> None:
         """Be somebody of the instance, with the calling process."""
         self._spaces.enter()
 
     def boot(self) -> Channel:
         """Start the first process in a fresh root; return how to speak with what is inside."""
+        if not self.is_first_boot:
+            self.volumes.renumber()
         ours, theirs = channel.pair()
         go = os.pipe2(os.O_CLOEXEC)
         stage = os.fork()
@@ -119,7 +128,13 @@ class NamespacedWorld(World):
     def _build(self, theirs: Channel) -> bool:
         """Build the root, and say how it went."""
         is_owner = self._users is not None
-        building = Building(self._folder, self._plan, has_users=self._has_users, is_owner=is_owner)
+        building = Building(
+            self._folder,
+            self._plan,
+            self.volumes.devices,
+            has_users=self._has_users,
+            is_owner=is_owner,
+        )
         try:
             self.wiring.set_up_inside()
             listeners = self.wiring.listen() if self.is_first_boot else {}

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import os
+
+from runctl.localcloud.machines.keeper import full_disk
+from runctl.localcloud.machines.keeper.volumes import evict, withdraw
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -26,7 +30,8 @@ class Verbs:
         try:
             act(caller, message)
         except (OSError, KeyError, ValueError) as fault:
-            caller.answer({"ok": False, "error": str(fault)})
+            number = fault.errno if isinstance(fault, OSError) else None
+            caller.answer({"ok": False, "error": str(fault), "errno": number})
 
     def do_hello(self, caller: Caller, _: Message) -> None:
         """Say how the instance is."""
@@ -73,6 +78,39 @@ class Verbs:
         """Stop all processes where they are, or let them go on."""
         self._keeper.set_frozen(is_frozen=message["is_frozen"])
         caller.answer({"ok": True})
+
+    def do_disk(self, caller: Caller, message: Message) -> None:
+        """Fill the disk, or free it."""
+        keeper = self._keeper
+        if keeper.plan["disk_image"] is None:
+            raise OSError(errno.ENOTSUP, "the disk has no size of its own")
+        keeper.world.inside(full_disk.fill if message["is_full"] else full_disk.free)
+        caller.answer({"ok": True})
+
+    def do_attach(self, caller: Caller, message: Message) -> None:
+        """Attach a volume; answer with its node."""
+        self._require_devices()
+        world = self._keeper.world
+        device = world.volumes.add(message["volume"])
+        world.inside(lambda: device.show(""))
+        caller.answer({"ok": True, "node": device.node})
+
+    def do_detach(self, caller: Caller, message: Message) -> None:
+        """Detach a volume, if nothing in the instance uses it, or by force."""
+        self._require_devices()
+        world = self._keeper.world
+        device = world.volumes.find(message["volume_id"])
+        if device is not None:
+            is_forced = message["is_forced"]
+            world.inside(lambda: withdraw(device, is_forced=is_forced))
+            if is_forced:
+                evict(device, world.processes())
+            world.volumes.remove(message["volume_id"])
+        caller.answer({"ok": True})
+
+    def _require_devices(self) -> None:
+        if self._keeper.plan["disk_image"] is None:
+            raise OSError(errno.ENOTSUP, "this tier has no block devices")
 
     def do_network(self, caller: Caller, message: Message) -> None:
         """Pull the cable, or put it in."""

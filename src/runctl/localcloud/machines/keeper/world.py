@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import socket
@@ -9,13 +10,16 @@ import socket
 from runctl.localcloud.machines.keeper import processes
 from runctl.localcloud.machines.keeper.cgroups import Cgroup
 from runctl.localcloud.machines.keeper.faults import StepFailed
+from runctl.localcloud.machines.keeper.volumes import Volumes
 from runctl.localcloud.machines.keeper.wiring import Wiring
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from runctl.localcloud.machines.keeper.channel import Channel
     from runctl.localcloud.machines.keeper.folder import Folder
-    from runctl.localcloud.machines.plan import Plan
+    from runctl.localcloud.machines.plan import Message, Plan
 
 
 class World:
@@ -27,6 +31,7 @@ class World:
         self.cgroup = Cgroup(f"rcl{plan['cloud_id']}/{plan['instance_id']}")
         self.wiring = Wiring(plan)
         self.listeners: dict[str, socket.socket] = {}
+        self.volumes = Volumes(folder, plan)
         self.is_first_boot = True
         self.is_frozen = False
         self.is_connected = True
@@ -49,6 +54,8 @@ class World:
             self.cgroup.make(self._plan["memory_bytes"])
         with StepFailed.named("network"):
             self.listeners = self.wiring.listen_outside()
+        with StepFailed.named("volumes"):
+            self.volumes.prepare()
 
     def boot(self) -> Channel:
         """Start the first process in a fresh root; return how to speak with what is inside."""
@@ -60,6 +67,10 @@ class World:
     def processes(self) -> list[int]:
         """Return all processes of the instance, as the host numbers them."""
         return processes.of_namespace(self.init)
+
+    def inside(self, work: Callable[[], Message]) -> Message:
+        """Do something where the instance's files are; raise ``OSError`` as it does."""
+        raise OSError(errno.ENOTSUP, f"not in the {self._plan['tier']} tier")
 
     def set_connected(self, *, is_connected: bool) -> None:
         """Cut the network, or restore it."""
@@ -83,6 +94,7 @@ class World:
 
     def end(self) -> None:
         """Take down what would outlive the keeper."""
+        self.volumes.close()
         self.wiring.unplug()
         self.cgroup.remove()
 
