@@ -27,6 +27,7 @@ from tests.unit.localcloud.paper import PaperTier
 REGION = "us-east-1"
 START = 1_800_000_000.0
 ACCOUNT = "123456789012"
+SESSION = botocore.session.Session()  # one for all: it keeps the models that it has read
 
 
 class Bytes:
@@ -109,8 +110,7 @@ class Rehearsal:
 
     def client(self, service: str, region: str = REGION, caller: Principal | None = None) -> Any:
         """Return botocore's client, whose requests go through no socket and need no signature."""
-        session = botocore.session.Session()
-        client = session.create_client(
+        client = SESSION.create_client(
             service,
             region_name=region,
             endpoint_url="http://127.0.0.1:4566",

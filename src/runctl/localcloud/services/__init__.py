@@ -12,7 +12,9 @@ _MODULES = (
     "iam.managed",
     "iam.profiles",
     "iam.roles",
+    "iam.simulation",
     "iam.users",
+    "sts",
 )
 
 

@@ -60,6 +60,12 @@ def role_of_instance(cloud: Cloud, region: str, instance_id: str) -> Record | No
     return cloud.records.peek("role", "", profile["_Roles"][0])
 
 
+def find_profile(cloud: Cloud, specification: Specification) -> Record | None:
+    """Return the profile that a specification names, however new; None where there is none."""
+    name = specification.get("Name") or str(specification.get("Arn", "")).rpartition("/")[2]
+    return cloud.records.peek("instance-profile", "", name)
+
+
 def _known_profile(call: Call, specification: Specification) -> Record:
     name, arn = specification.get("Name"), specification.get("Arn")
     if name and arn:
