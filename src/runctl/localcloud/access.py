@@ -87,8 +87,11 @@ class Access:
             self._check_bucket(caller, ask, bucket_policy)
             return
         rights = rights_of(self._cloud, caller, holder_of(self._cloud, caller))
-        policy = compile_policy(bucket_policy) if bucket_policy is not None else None
-        verdict = rights.judge(ask, policy, caller_of(self._cloud, caller))
+        if bucket_policy is None:
+            verdict = rights.judge(ask)
+        else:
+            named = caller_of(self._cloud, caller)
+            verdict = rights.judge(ask, compile_policy(bucket_policy), named)
         if not verdict.is_allowed:
             raise denials.denial(self._cloud, "s3", caller, ask, verdict)
 

@@ -111,16 +111,17 @@ def test_role_in_use_is_not_deleted(iam: Any) -> None:
     iam.add_role_to_instance_profile(InstanceProfileName="p", RoleName="worker")
     iam.attach_role_policy(RoleName="worker", PolicyArn=SSM_CORE)
     iam.put_role_policy(RoleName="worker", PolicyName="own", PolicyDocument=TEXT)
+    undoing = [
+        ("remove_role_from_instance_profile", {"InstanceProfileName": "p"}),
+        ("detach_role_policy", {"PolicyArn": SSM_CORE}),
+        ("delete_role_policy", {"PolicyName": "own"}),
+    ]
     words = []
-    for undo in (
-        lambda: iam.remove_role_from_instance_profile(InstanceProfileName="p", RoleName="worker"),
-        lambda: iam.detach_role_policy(RoleName="worker", PolicyArn=SSM_CORE),
-        lambda: iam.delete_role_policy(RoleName="worker", PolicyName="own"),
-    ):
+    for name, parameters in undoing:
         code, status, message = refusal(iam.delete_role, RoleName="worker")
         assert (code, status) == ("DeleteConflict", 409)
         words.append(message)
-        undo()
+        getattr(iam, name)(RoleName="worker", **parameters)
     assert len(set(words)) == 3
     iam.delete_role(RoleName="worker")
     assert refusal(iam.get_role, RoleName="worker")[0] == "NoSuchEntity"

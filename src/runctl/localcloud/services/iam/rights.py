@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from runctl.localcloud.identity import Principal
@@ -149,7 +150,7 @@ def request_context(cloud: Cloud, who: Principal | None, region: str = "") -> Va
     """
     now = cloud.clock()
     context: Values = {
-        "aws:currenttime": [_iso(now)],
+        "aws:currenttime": [_iso(int(now))],
         "aws:epochtime": [str(int(now))],
         "aws:securetransport": ["true"],
         "aws:sourceip": ["127.0.0.1"],
@@ -173,7 +174,7 @@ def _principal_context(cloud: Cloud, who: Principal) -> Values:
         context["aws:username"] = [who.user]
     if who.session is not None:
         tags |= dict(who.session.tags)
-        context["aws:tokenissuetime"] = [_iso(who.session.issued_at)]
+        context["aws:tokenissuetime"] = [_iso(int(who.session.issued_at))]
         if who.session.instance is not None:
             context["ec2:sourceinstancearn"] = [who.session.instance]
     return context | {f"aws:principaltag/{key.lower()}": [tags[key]] for key in tags}
@@ -193,5 +194,6 @@ def caller_of(cloud: Cloud, who: Principal) -> Caller:
     return Caller((*arns, root, who.account) if who.is_root else arns, who.account)
 
 
-def _iso(moment: float) -> str:
+@lru_cache(maxsize=64)
+def _iso(moment: int) -> str:
     return datetime.fromtimestamp(moment, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
