@@ -45,9 +45,12 @@ class Addresses:
         """The host's address in it."""
         return str(self.network[1])
 
-    def reserve(self, instance_id: str) -> str:
-        """Return an instance's address; it has it until it is released."""
-        network = self.network
+    def reserve(self, instance_id: str, within: IPv4Network | None = None) -> str:
+        """Return an instance's address; it has it until it is released.
+
+        ``within`` is the part of the network that a new one is to be of.
+        """
+        network = self.network if within is None else within
         with self._locked():
             taken = self._taken()
             known = [address for address, owner in taken.items() if owner == instance_id]

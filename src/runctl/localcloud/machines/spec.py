@@ -90,4 +90,4 @@ class MachineSpec:
     volumes: tuple[Volume, ...] = ()
     """Those that it has from the start; more may be attached later."""
     instance_store: tuple[int, ...] = ()
-    """Bytes of each local disk that the type has."""
+    """Bytes of each local disk that the type has; seen where the tier has block devices."""

@@ -43,9 +43,18 @@ class Tier:
         self._guard = threading.Lock()
         self._locks: dict[str, threading.Lock] = {}
 
-    def reserve_address(self, instance_id: str) -> str:
+    @property
+    def network(self) -> IPv4Network:
+        """The cloud's own block of addresses."""
+        return self.addresses.network
+
+    def reserve_address(self, instance_id: str, within: IPv4Network | None = None) -> str:
         """Return the address that an instance has, or will have, until it is destroyed."""
-        return self.addresses.reserve(instance_id)
+        return self.addresses.reserve(instance_id, within)
+
+    def release_address(self, instance_id: str) -> None:
+        """Give back the address of an instance that was never launched."""
+        self.addresses.release(instance_id)
 
     def listen(self, hear: Callable[[Event], None]) -> None:
         """Call, on a thread of the tier's, for what happens to machines launched or found here."""
@@ -56,6 +65,7 @@ class Tier:
 
         One that had ended is started again on its own disk. Raises ``MachineError``.
         """
+        self._refuse(spec)
         path = self.cloud.machine(spec.instance_id)
         with self._alone(spec.instance_id):
             self._prepare()
@@ -110,6 +120,15 @@ class Tier:
 
     def _complete(self, plan: Plan) -> None:
         """Add to the plan what is the tier's own."""
+
+    def _refuse(self, spec: MachineSpec) -> None:
+        """Raise where the spec asks for what this tier lacks."""
+        wanted = {Feature.SYSTEMD} if spec.init == "systemd" else set()
+        wanted |= set() if spec.has_python else {Feature.HIDE_PYTHON}
+        wanted |= {Feature.BLOCK_DEVICES} if spec.volumes else set()
+        lacking = sorted(wanted - self.report.features)
+        if lacking:
+            raise MachineError("launch", f"the {self.report.name} tier has no {', '.join(lacking)}")
 
     def _remove_folder(self, path: str) -> None:
         shutil.rmtree(path, ignore_errors=True)

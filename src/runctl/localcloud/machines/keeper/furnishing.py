@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 SSHD_CONFIG = "/etc/ssh/sshd_config"
 HOST_KEY = "/etc/ssh/ssh_host_ed25519_key"
+_MASKED_UNITS = ("console-getty.service", "getty.target", "systemd-tmpfiles-setup-dev.service")
 _PYTHONS = ("python", "pypy", "pip", "idle", "pydoc")
 
 
@@ -53,7 +54,9 @@ class Furnishing:
         self._write_authorized_keys()
 
     def _put_tools(self) -> None:
-        if self._plan["init"] != "systemd":
+        if self._plan["init"] == "systemd":
+            self._clear_units()
+        else:
             self._put_power_tools()
         if self._plan["users"] == "single":
             self._put_user_tools()
@@ -181,6 +184,16 @@ class Furnishing:
         with open(path, "rb") as reading, open(place, "wb") as writing:
             writing.write(reading.read())
         os.chmod(place, mode)
+
+    def _clear_units(self) -> None:
+        """Let none of the host's own services be started here, nor any terminal be waited on."""
+        units = "/etc/systemd/system"
+        for name in os.listdir(units) if os.path.isdir(units) else ():
+            self._hide(f"{units}/{name}")
+        for name in _MASKED_UNITS:
+            place = self._layer(f"{units}/{name}")
+            os.makedirs(os.path.dirname(place), exist_ok=True)
+            os.symlink("/dev/null", place)
 
     def _hide_pythons(self) -> None:
         for folder in ("/usr/bin", "/usr/local/bin", "/usr/local/sbin"):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import sys
 import time
 
@@ -28,9 +29,11 @@ if TYPE_CHECKING:
     from runctl.localcloud.machines.plan import Message
 
 GRACE_S = 10.0
+_UP_S = 60.0
+"""After which a systemd that is still busy counts as up, as a slow unit does not hold up sshd."""
 _SYSTEMD_SIGNALS = {"reboot": signal.SIGRTMIN + 5}
 _SYSTEMD_POWEROFF = signal.SIGRTMIN + 4
-_REBOOT = "reboot"
+REBOOT = "reboot"
 
 
 class Keeper:
@@ -52,7 +55,10 @@ class Keeper:
         self._init_watch = -1
         self._asked: str | None = None
         self._deadline: int | None = None
-        self._when_down: list[Callable[[], None]] = []
+        self._up_timer: int | None = None
+        self.is_up = False
+        self._when_up: list[Callable[[], None]] = []
+        self._when_ended: list[Callable[[], None]] = []
 
     def start(self) -> None:
         """Boot for the first time; raise ``StepFailed``."""
@@ -64,7 +70,7 @@ class Keeper:
                 public = sshd.make_host_key(self.folder, self.plan, self.world.enter)
             self._boot()
             self._listen(public)
-            self._first_boot.begin(self.commands, self.console)
+            self._wait_until_up()
         except (StepFailed, OSError):
             self.world.end()
             raise
@@ -98,13 +104,25 @@ class Keeper:
 
     def set_frozen(self, *, is_frozen: bool) -> None:
         """Stop all processes where they are, or let them go on."""
-        if self.sshd is not None:
-            (self.sshd.pause if is_frozen else self.sshd.resume)()
         self.world.set_frozen(is_frozen=is_frozen)
+        self._set_accepting()
 
-    def when_down(self, call: Callable[[], None]) -> None:
-        """Call once the instance has ended, or booted anew."""
-        self._when_down.append(call)
+    def set_connected(self, *, is_connected: bool) -> None:
+        """Cut the network, or restore it."""
+        self.world.set_connected(is_connected=is_connected)
+        self._set_accepting()
+        if self.sshd is not None and not self.world.wiring.has_switch:
+            self.sshd.stall(is_stalled=not is_connected)
+
+    def _set_accepting(self) -> None:
+        """Where there is no cable to pull, connections wait at our door."""
+        if self.sshd is not None:
+            is_reachable = self.world.wiring.has_switch or self.world.is_connected
+            self.sshd.accept(is_accepting=is_reachable and not self.world.is_frozen)
+
+    def when_over(self, what: str, call: Callable[[], None]) -> None:
+        """Call once the instance has ended, or for a reboot once it is up again."""
+        (self._when_up if what == REBOOT else self._when_ended).append(call)
 
     def _boot(self) -> None:
         self._channel = self.world.boot()
@@ -115,6 +133,35 @@ class Keeper:
         self.reactor.watch(self._channel.fileno(), self._hear)
         self.reactor.watch(self._init_watch, self._see_end)
         self.console.say(f"[    0.000000] {self.plan['hostname']} boots")
+        self._await_up()
+
+    def _await_up(self) -> None:
+        """See to it that ``_be_up`` is called once the instance is up, or not up in time."""
+        notices = self.world.listeners.get("notices")
+        if notices is None:
+            self._be_up()
+            return
+        self.reactor.watch(notices.fileno(), lambda: self._hear_notice(notices))
+        self._up_timer = self.reactor.after(_UP_S, self._be_up)
+
+    def _hear_notice(self, notices: socket.socket) -> None:
+        if b"READY=1" in notices.recv(65536).split(b"\n"):
+            self._be_up()
+
+    def _be_up(self) -> None:
+        if self.is_up:
+            return
+        self.is_up = True
+        self.reactor.cancel(self._up_timer)
+        self._first_boot.begin(self.commands, self.console)
+        self.control.tell({"event": "booted", "boots": self.boots})
+        _call_all(self._when_up)
+
+    def _wait_until_up(self) -> None:
+        while not self.is_up and not self.reactor.is_over:
+            self.reactor.run_once()
+        if not self.is_up:
+            raise StepFailed("boot", "the instance ended before it was up")
 
     def _listen(self, public: str | None) -> None:
         listener = self.world.listeners.get("ssh")
@@ -135,8 +182,11 @@ class Keeper:
         if "power" in message:
             self.console.say(self.power.hear(message["power"]))
         elif "alone" in message:
-            if self._asked is not None:
+            if self._asked is not None and self.plan["init"] != "systemd":
                 self.kill()
+        elif message.get("ended", "").startswith(sshd.PREFIX):
+            if self.sshd is not None:
+                self.sshd.hear_end(message["ended"])
         else:
             self.commands.hear(message)
 
@@ -146,17 +196,16 @@ class Keeper:
         os.close(self._init_watch)
         status = os.waitpid(self.world.init, 0)[1]
         self.world.sweep()
+        self.is_up = False
         self._hang_up()
         self.reactor.cancel(self._deadline)
+        self.reactor.cancel(self._up_timer)
         sys.stderr.write(f"the first process ended with status {status:#x}\n")
         reason, self._asked = self._asked or _reason(status), None
-        if reason == _REBOOT:
+        if reason == REBOOT:
             self._boot_again()
         else:
             self._end(reason)
-        calls, self._when_down = self._when_down, []
-        for call in calls:
-            call()
 
     def _hang_up(self) -> None:
         assert self._channel is not None  # noqa: S101 - it was made with the process
@@ -169,18 +218,16 @@ class Keeper:
     def _boot_again(self) -> None:
         try:
             self._boot()
-            self._first_boot.begin(self.commands, self.console)
         except (StepFailed, OSError) as fault:
             self.console.say(f"cannot boot again: {fault}")
             self._end("lost")
-            return
-        self.control.tell({"event": "booted", "boots": self.boots})
 
     def _end(self, reason: str) -> None:
         self.console.say(f"the instance has ended: {reason}")
         self.world.end()
         self.folder.write({"reason": reason, "time": time.time()}, places.ENDED)
         self.control.tell({"event": "ended", "reason": reason})
+        _call_all(self._when_up + self._when_ended)
         self.reactor.is_over = True
 
     def _obey(self, caller: Caller, message: Message) -> None:
@@ -194,10 +241,16 @@ class Keeper:
             pass  # its end will be seen
 
 
+def _call_all(calls: list[Callable[[], None]]) -> None:
+    waiting, calls[:] = list(calls), []
+    for call in waiting:
+        call()
+
+
 def _reason(status: int) -> str:
     """Return what the kernel did to the first process when ``reboot(2)`` was called inside."""
     if os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGHUP:
-        return _REBOOT
+        return REBOOT
     if os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGINT:
         return "poweroff"
     return "lost"

@@ -12,6 +12,15 @@ if TYPE_CHECKING:
     from runctl.localcloud.machines.plan import Message
 
 _LARGEST_REQUEST = 1 << 24
+_RESET = (
+    signal.SIGPIPE,
+    signal.SIGXFSZ,
+    signal.SIGCHLD,
+    signal.SIGTERM,
+    signal.SIGINT,
+    signal.SIGHUP,
+)
+"""Signals that we or Python do not leave as they were."""
 
 
 def start(descriptors: list[int], manner: Manner) -> int:
@@ -47,7 +56,7 @@ def _forget_the_runner() -> None:
     os.umask(0o022)
     os.closerange(3, 1 << 16)
     signal.set_wakeup_fd(-1)
-    for number in (signal.SIGPIPE, signal.SIGCHLD, signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+    for number in _RESET:
         signal.signal(number, signal.SIG_DFL)
 
 

@@ -11,6 +11,7 @@ from runctl.localcloud.machines.keeper.faults import StepFailed, leave
 from runctl.localcloud.machines.keeper.inside import run_inside
 from runctl.localcloud.machines.keeper.manner import Manner
 from runctl.localcloud.machines.keeper.spaces import SINGLE, Spaces
+from runctl.localcloud.machines.keeper.wiring import NOTICES
 from runctl.localcloud.machines.keeper.world import World, forget_all_but
 
 TYPE_CHECKING = False
@@ -69,8 +70,7 @@ class NamespacedWorld(World):
         theirs.close()
         os.close(go[0])
         try:
-            awaited = {"init", "built"} | ({"companion"} if self._has_systemd else set())
-            self._hear_birth(ours, awaited)
+            self._hear_birth(ours, {"init", "built"})
             os.waitpid(stage, 0)
             os.write(go[1], b"1")
         finally:
@@ -87,39 +87,21 @@ class NamespacedWorld(World):
             self.cgroup.join()
             self._spaces.enter()
             kernel.unshare("mnt", "uts", "ipc", "pid", "cgroup")
-            built = os.pipe2(os.O_CLOEXEC)
             init = os.fork()
             if init == 0:
-                self._be_init(theirs, go, built[1])
+                self._be_init(theirs, go)
             theirs.send({"init": init})
-            if self._has_systemd:
-                os.close(built[1])
-                self._add_companion(theirs, built[0])
         except OSError as fault:
             theirs.send({"step": "boot", "fault": str(fault)})
         finally:
             leave()
 
-    def _add_companion(self, theirs: Channel, built: int) -> None:
-        if not os.read(built, 1):
-            return  # the first process has said why
-        companion = os.fork()
-        if companion == 0:
-            forget_all_but(theirs.fileno())
-            os.chdir("/")
-            runner.serve(theirs, self._manner, "companion")
-            kernel.power_off()
-            os._exit(0)
-        theirs.send({"companion": companion})
-
-    def _be_init(self, theirs: Channel, go: int, built: int) -> None:
+    def _be_init(self, theirs: Channel, go: int) -> None:
         """Build the root, and be the first process; never returns."""
         try:
-            forget_all_but(theirs.fileno(), go, built)
+            forget_all_but(theirs.fileno(), go)
             os.setsid()
             if self._build(theirs):
-                if self._has_systemd:
-                    os.write(built, b"1")
                 os.read(go, 1)
                 self._run_init(theirs)
         finally:
@@ -152,6 +134,12 @@ class NamespacedWorld(World):
         if not self._has_systemd:
             runner.serve(theirs, self._manner, "init")
             return
+        if os.fork() == 0:
+            # A child of systemd's: one that ends unseen would hold up its shutdown.
+            forget_all_but(theirs.fileno())
+            runner.serve(theirs, self._manner, "companion")
+            kernel.power_off()
         kernel.die_with_parent(signal.SIGKILL)
         program = next(filter(os.path.exists, _SYSTEMD))
-        os.execve(program, [program, "--show-status=false"], {"container": "local-cloud"})
+        environment = {"container": "local-cloud", "NOTIFY_SOCKET": "@" + NOTICES[1:]}
+        os.execve(program, [program, "--show-status=false"], environment)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
+from signal import SIGCONT, SIGSTOP
 
 from runctl.localcloud.machines.keeper import folder as places
 from runctl.localcloud.machines.keeper import tools
@@ -11,14 +12,16 @@ from runctl.localcloud.machines.keeper.furnishing import SSHD_CONFIG
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from runctl.localcloud.machines.keeper.channel import Channel
     from runctl.localcloud.machines.keeper.folder import Folder
     from runctl.localcloud.machines.keeper.reactor import Reactor
-    from runctl.localcloud.machines.plan import Plan
+    from runctl.localcloud.machines.plan import Message, Plan
 
 _PLACES = ("/usr/sbin/sshd", "/usr/local/sbin/sshd", "/usr/bin/sshd")
+PREFIX = "ssh "
+"""Of the names that connections have beside those of commands."""
 _KEY = "ssh_host_ed25519_key"
 
 
@@ -54,6 +57,7 @@ class Sshd:
         self._reactor = reactor
         self._listener = listener
         self._count = 0
+        self._names: set[str] = set()
         self.channel: Channel | None = None
         request = {
             "argv": [program(), "-i", "-f", root + SSHD_CONFIG, "-E", root + "/var/log/sshd.log"],
@@ -65,15 +69,24 @@ class Sshd:
         folder.write(request, "sshd.json")
         self._request = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
         listener.setblocking(False)
-        self.resume()
+        self.accept(is_accepting=True)
 
-    def pause(self) -> None:
-        """Let connections wait."""
-        self._reactor.forget(self._listener.fileno())
+    def accept(self, *, is_accepting: bool) -> None:
+        """Accept connections, or let them wait."""
+        if is_accepting:
+            self._reactor.watch(self._listener.fileno(), self._accept)
+        else:
+            self._reactor.forget(self._listener.fileno())
 
-    def resume(self) -> None:
-        """Accept again."""
-        self._reactor.watch(self._listener.fileno(), self._accept)
+    def stall(self, *, is_stalled: bool) -> None:
+        """Let nothing pass through the connections that there are, or again."""
+        for name in self._names:
+            self._send({"signal": name, "number": SIGSTOP if is_stalled else SIGCONT})
+
+    def hear_end(self, name: str) -> None:
+        """Take in that a connection is over."""
+        self._names.discard(name)
+        self._send({"forget": name})
 
     def _accept(self) -> None:
         try:
@@ -81,13 +94,15 @@ class Sshd:
         except OSError:
             return  # it was taken back before we came
         self._count += 1
-        descriptor = connection.fileno()
+        name = f"{PREFIX}{self._count}"
+        self._names.add(name)
         connection.setblocking(True)
+        self._send({"run": name}, [self._request, *[connection.fileno()] * 3])
+        connection.close()
+
+    def _send(self, message: Message, descriptors: Sequence[int] = ()) -> None:
         try:
             if self.channel is not None:
-                message = {"run": f"ssh {self._count}"}
-                self.channel.send(message, [self._request, descriptor, descriptor, descriptor])
+                self.channel.send(message, descriptors)
         except OSError:
             pass  # the instance goes down: the caller is hung up on
-        finally:
-            connection.close()

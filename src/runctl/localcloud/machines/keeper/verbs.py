@@ -55,7 +55,7 @@ class Verbs:
     def do_listeners(self, caller: Caller, _: Message) -> None:
         """Give the sockets that listen in the instance for the cloud."""
         sockets = self._keeper.world.listeners
-        names = [name for name in sockets if name != "ssh"]
+        names = [name for name in sockets if name in ("imds", "endpoint", "proxy")]
         caller.answer({"ok": True, "names": names}, [sockets[name].fileno() for name in names])
 
     def do_exec(self, caller: Caller, message: Message) -> None:
@@ -69,7 +69,7 @@ class Verbs:
 
     def do_down(self, caller: Caller, message: Message) -> None:
         """Stop, power off or reboot; answered once it is done."""
-        self._keeper.when_down(lambda: caller.answer({"ok": True}))
+        self._keeper.when_over(message["reason"], lambda: caller.answer({"ok": True}))
         self._keeper.go_down(message["reason"], message["grace_s"])
         if message["grace_s"] <= 0:
             self._keeper.kill()
@@ -114,5 +114,5 @@ class Verbs:
 
     def do_network(self, caller: Caller, message: Message) -> None:
         """Pull the cable, or put it in."""
-        self._keeper.world.set_connected(is_connected=message["is_connected"])
+        self._keeper.set_connected(is_connected=message["is_connected"])
         caller.answer({"ok": True})

@@ -13,7 +13,7 @@ from runctl.localcloud.machines.keeper.devices import Device
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from runctl.localcloud.machines.keeper.folder import Folder
-    from runctl.localcloud.machines.plan import Message, Plan
+    from runctl.localcloud.machines.plan import Message, Plan, Volume
 
 _SPREAD = 3
 """How many numbers more than it needs the next nvme device may have."""
@@ -42,7 +42,8 @@ class Volumes:
 
     def prepare(self) -> None:
         """Attach what is there from the start."""
-        for number, size_bytes in enumerate(self._plan["instance_store"]):
+        has_devices = self._plan["disk_image"] is not None
+        for number, size_bytes in enumerate(self._plan["instance_store"] if has_devices else ()):
             path = self._folder.at(f"instance-store-{number}.img")
             with open(path, "wb") as file:
                 file.truncate(size_bytes)
@@ -50,7 +51,7 @@ class Volumes:
         for volume in self._plan["volumes"]:
             self.add(volume)
 
-    def add(self, volume: Message) -> Device:
+    def add(self, volume: Volume) -> Device:
         """Attach a volume; one that is attached stays as it is."""
         known = self._attached.get(volume["volume_id"])
         if known is not None:

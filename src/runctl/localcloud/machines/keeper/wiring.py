@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 IMDS = "169.254.169.254"
 IMDS_PORT = 1338
 """Of the instance's address, where it has no network of its own."""
+NOTICES = "\0local-cloud/notices"
 BRIDGE = "br0"
 _BACKLOG = 512
 
@@ -82,14 +83,21 @@ class Wiring:
         return self._plan["tier"] in ("root", "namespace")
 
     def listen(self) -> dict[str, socket.socket]:
-        """Return what listens for the cloud, by name; to be called in the instance's network."""
+        """Return what listens for the cloud, by name; to be called in the instance's network.
+
+        ``notices`` is where systemd says that it is up.
+        """
         wanted = {"imds": (IMDS, 80), "ssh": ("0.0.0.0", 22) if self.has_switch else None}  # noqa: S104
         for name, port in (
             ("endpoint", self._plan["endpoint_port"]),
             ("proxy", self._plan["proxy_port"]),
         ):
             wanted[name] = None if port is None else ("127.0.0.1", port)
-        return {name: listen(place) for name, place in wanted.items() if place is not None}
+        found = {name: listen(place) for name, place in wanted.items() if place is not None}
+        if self._plan["init"] == "systemd":
+            found["notices"] = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+            found["notices"].bind(NOTICES)
+        return found
 
 
 def listen(place: tuple[str, int]) -> socket.socket:

@@ -70,7 +70,7 @@ class World:
 
     def inside(self, work: Callable[[], Message]) -> Message:
         """Do something where the instance's files are; raise ``OSError`` as it does."""
-        raise OSError(errno.ENOTSUP, f"not in the {self._plan['tier']} tier")
+        raise OSError(errno.ENOTSUP, f"{work.__name__}: not in the {self._plan['tier']} tier")
 
     def set_connected(self, *, is_connected: bool) -> None:
         """Cut the network, or restore it."""
