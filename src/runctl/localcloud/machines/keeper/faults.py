@@ -4,11 +4,6 @@ from __future__ import annotations
 
 import os
 import sys
-from contextlib import contextmanager
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 
 class StepFailed(Exception):
@@ -19,14 +14,19 @@ class StepFailed(Exception):
         self.step = step
         self.words = words
 
-    @classmethod
-    @contextmanager
-    def named(cls, step: str) -> Iterator[None]:
-        """Name the step in which the system refuses."""
-        try:
-            yield
-        except OSError as fault:
-            raise cls(step, str(fault)) from fault
+
+class Step:
+    """Names the step in which the system refuses."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, kind: object, fault: BaseException | None, trace: object) -> None:
+        if isinstance(fault, OSError):
+            raise StepFailed(self._name, str(fault)) from fault
 
 
 def leave() -> None:

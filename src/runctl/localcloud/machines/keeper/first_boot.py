@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import base64
+import binascii
 import json
 import os
 
@@ -76,7 +76,7 @@ class FirstBoot:
             steps.append((f"runcmd-{number}", _shell(command), None))
         for number, script in enumerate(self._data.scripts, 1):
             text = self._filled(_SCRIPT).replace("@number@", f"{number:03}")
-            steps.append((f"user-data-{number}", text, base64.b64encode(script).decode()))
+            steps.append((f"user-data-{number}", text, _encoded(script)))
         return steps
 
     def _run_next(
@@ -116,7 +116,7 @@ class FirstBoot:
     def _file(self, file: Message) -> tuple[str, str]:
         content, encoding = str(file.get("content", "")), str(file.get("encoding", ""))
         is_encoded = encoding in ("b64", "base64")
-        raw = content if is_encoded else base64.b64encode(content.encode()).decode()
+        raw = content if is_encoded else _encoded(content.encode())
         values = {
             "path": self._root + str(file["path"]),
             "mode": str(file.get("permissions", "0644")),
@@ -147,6 +147,10 @@ def _shell(command: object) -> str:
     if isinstance(command, list):
         return " ".join(_quoted(str(word)) for word in command)
     return command if isinstance(command, str) else json.dumps(command)
+
+
+def _encoded(raw: bytes) -> str:
+    return binascii.b2a_base64(raw, newline=False).decode()
 
 
 def _quoted(value: str) -> str:

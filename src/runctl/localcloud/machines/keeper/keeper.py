@@ -13,7 +13,7 @@ from runctl.localcloud.machines.keeper import sshd
 from runctl.localcloud.machines.keeper.commands import Commands
 from runctl.localcloud.machines.keeper.console import Console
 from runctl.localcloud.machines.keeper.control import Caller, Control
-from runctl.localcloud.machines.keeper.faults import StepFailed
+from runctl.localcloud.machines.keeper.faults import Step, StepFailed
 from runctl.localcloud.machines.keeper.first_boot import FirstBoot, write_host_keys
 from runctl.localcloud.machines.keeper.power import Power
 from runctl.localcloud.machines.keeper.reactor import Reactor
@@ -65,7 +65,7 @@ class Keeper:
         self.world.prepare()
         try:
             self.plan["authorized_keys"] += self._first_boot.authorized_keys
-            with StepFailed.named("host key"):
+            with Step("host key"):
                 write_host_keys(self._first_boot.host_keys(), self.folder.at(places.HOST_KEYS))
                 public = sshd.make_host_key(self.folder, self.plan, self.world.enter)
             self._boot()

@@ -7,7 +7,7 @@ import signal
 
 from runctl.localcloud.machines.keeper import channel, kernel, runner
 from runctl.localcloud.machines.keeper.building import Building
-from runctl.localcloud.machines.keeper.faults import StepFailed, leave
+from runctl.localcloud.machines.keeper.faults import Step, leave
 from runctl.localcloud.machines.keeper.inside import run_inside
 from runctl.localcloud.machines.keeper.manner import Manner
 from runctl.localcloud.machines.keeper.spaces import SINGLE, Spaces
@@ -45,9 +45,9 @@ class NamespacedWorld(World):
     def prepare(self) -> None:
         """Make what outlives a reboot; raise ``StepFailed``."""
         super().prepare()
-        with StepFailed.named("namespaces"):
+        with Step("namespaces"):
             self._spaces.make(users=self._users, has_network=True)
-        with StepFailed.named("network"):
+        with Step("network"):
             self.wiring.plug(self._spaces.descriptors["net"])
 
     def inside(self, work: Callable[[], Message]) -> Message:

@@ -6,7 +6,7 @@ import os
 
 from runctl.localcloud.machines.keeper import channel, kernel, processes, runner, skeleton
 from runctl.localcloud.machines.keeper import folder as places
-from runctl.localcloud.machines.keeper.faults import StepFailed, leave
+from runctl.localcloud.machines.keeper.faults import Step, leave
 from runctl.localcloud.machines.keeper.manner import NONE, POWER, Manner
 from runctl.localcloud.machines.keeper.plain_furnishing import TOOLS, furnish
 from runctl.localcloud.machines.keeper.world import World, forget_all_but
@@ -38,7 +38,7 @@ class PlainWorld(World):
     def boot(self) -> Channel:
         """Start the first process; return how to speak with it."""
         ours, theirs = channel.pair()
-        with StepFailed.named("furnish"):
+        with Step("furnish"):
             self._furnish()
         self.init = os.fork()
         if self.init == 0:

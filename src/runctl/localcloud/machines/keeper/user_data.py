@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import binascii
 import json
 import zlib
@@ -51,7 +50,7 @@ def parse(encoded: str | None) -> UserData:
     if not encoded:
         return found
     try:
-        raw = _unpacked(base64.b64decode(encoded))
+        raw = _unpacked(binascii.a2b_base64(encoded))
     except (binascii.Error, zlib.error) as fault:
         found.ignored.append(f"user data that cannot be decoded: {fault}")
         return found

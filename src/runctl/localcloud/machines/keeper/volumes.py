@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import os
-import random
 import signal
 
 from runctl.localcloud.machines.keeper import devices, kernel, loops
@@ -33,7 +32,6 @@ class Volumes:
         self._folder = folder
         self._plan = plan
         self._attached: dict[str, _Attached] = {}
-        self._dice = random.Random()  # noqa: S311 - the order of devices is no secret
 
     @property
     def devices(self) -> list[Device]:
@@ -94,7 +92,8 @@ class Volumes:
     def _index(self) -> int:
         used = {one.device.index for one in self._attached.values()}
         highest = len(self._attached) + 1 + _SPREAD
-        return self._dice.choice([one for one in range(1, highest + 1) if one not in used])
+        free = [one for one in range(1, highest + 1) if one not in used]
+        return free[os.urandom(1)[0] % len(free)]
 
 
 def withdraw(device: Device, *, is_forced: bool) -> Message:

@@ -9,7 +9,7 @@ import socket
 
 from runctl.localcloud.machines.keeper import processes
 from runctl.localcloud.machines.keeper.cgroups import Cgroup
-from runctl.localcloud.machines.keeper.faults import StepFailed
+from runctl.localcloud.machines.keeper.faults import Step, StepFailed
 from runctl.localcloud.machines.keeper.volumes import Volumes
 from runctl.localcloud.machines.keeper.wiring import Wiring
 
@@ -50,11 +50,11 @@ class World:
 
     def prepare(self) -> None:
         """Make what outlives a reboot; raise ``StepFailed``."""
-        with StepFailed.named("cgroup"):
+        with Step("cgroup"):
             self.cgroup.make(self._plan["memory_bytes"])
-        with StepFailed.named("network"):
+        with Step("network"):
             self.listeners = self.wiring.listen_outside()
-        with StepFailed.named("volumes"):
+        with Step("volumes"):
             self.volumes.prepare()
 
     def boot(self) -> Channel:

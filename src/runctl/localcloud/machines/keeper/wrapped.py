@@ -12,7 +12,7 @@ from runctl.localcloud.machines.keeper import channel, processes, runner, skelet
 from runctl.localcloud.machines.keeper import folder as places
 from runctl.localcloud.machines.keeper.accounts import PATH
 from runctl.localcloud.machines.keeper.channel import Channel
-from runctl.localcloud.machines.keeper.faults import StepFailed, leave
+from runctl.localcloud.machines.keeper.faults import Step, StepFailed, leave
 from runctl.localcloud.machines.keeper.furnishing import Furnishing
 from runctl.localcloud.machines.keeper.layering import copy_beneath
 from runctl.localcloud.machines.keeper.manner import POWER, SINGLE, Manner
@@ -44,7 +44,7 @@ class WrappedWorld(World):
 
     def boot(self) -> Channel:
         """Start bwrap, and what is in it; return how to speak with that."""
-        with StepFailed.named("furnish"):
+        with Step("furnish"):
             self._furnish()
         ours, theirs = channel.pair()
         info = os.pipe2(os.O_CLOEXEC)
