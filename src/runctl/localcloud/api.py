@@ -41,6 +41,7 @@ class Call:
     request_id: str
     transaction: Transaction
     afterwards: list[Callable[[], None]] = field(default_factory=list)
+    undoing: list[Callable[[], None]] = field(default_factory=list)
 
     def table(self, kind: str, region: str | None = None) -> Table:
         """Return the records of a kind, in the region of the call unless another is named."""
@@ -53,6 +54,10 @@ class Call:
     def then(self, work: Callable[[], None]) -> None:
         """Do it on another thread, once the changes are committed."""
         self.afterwards.append(work)
+
+    def undo(self, work: Callable[[], None]) -> None:
+        """Do it if the changes are not committed: for what had to be taken outside the records."""
+        self.undoing.append(work)
 
     def settle(self, kind: str, ident: str) -> None:
         """Bring about what a record says is under way, once it is committed."""
@@ -134,17 +139,23 @@ class Api:
                 "UnsupportedOperation",
                 f"The local cloud does not support {call.service}:{call.operation}.",
             )
-        with self._cloud.records.transaction() as call.transaction:
-            answer = perform(call) or {}
-            if call.get("DryRun"):
-                raise AwsError(
-                    "DryRunOperation",
-                    "Request would have succeeded, but DryRun flag is set.",
-                    412,
-                )
+        try:
+            answer = self._commit(call, perform)
+        except BaseException:
+            for work in call.undoing:
+                work()
+            raise
         for work in call.afterwards:
             self._cloud.jobs.soon(work)
         return answer
+
+    def _commit(self, call: Call, perform: Operation) -> Mapping[str, Any]:
+        with self._cloud.records.transaction() as call.transaction:
+            answer = perform(call) or {}
+            if call.get("DryRun"):
+                words = "Request would have succeeded, but DryRun flag is set."
+                raise AwsError("DryRunOperation", words, 412)
+            return answer
 
 
 def _operation_name(request: Request, body: bytes) -> str:

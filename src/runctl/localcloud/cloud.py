@@ -18,7 +18,7 @@ from runctl.localcloud.place import Place
 from runctl.localcloud.state.records import Records
 
 if TYPE_CHECKING:
-    from runctl.localcloud.machines.api import Tier
+    from runctl.localcloud.machines.tier import Tier
 
 Settle = Callable[["Cloud", str, str], None]
 SETTLERS: dict[str, Settle] = {}

@@ -13,6 +13,8 @@ class Pace:
     """An instance is pending for at least so long."""
     ending_s: float = 0.3
     """… shutting down, or stopping."""
+    grace_s: float = 5.0
+    """From SIGTERM to SIGKILL when an instance is stopped."""
     online_s: float = 1.0
     """From running to Online in Systems Manager."""
     checks_s: float = 2.0

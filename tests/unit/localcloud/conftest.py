@@ -91,7 +91,7 @@ class Rehearsal:
         services.load()
         cloud = Cloud(
             self._place,
-            self.tier,
+            self.tier,  # type: ignore[arg-type]
             clock=lambda: self.jobs.now,
             jobs=self.jobs,  # type: ignore[arg-type]
         )

@@ -1,25 +1,86 @@
-"""Machines on paper: they are up at once, and do nothing."""
+"""Machines on paper: they are up at once, and do nothing but remember."""
 
 from __future__ import annotations
 
-from typing import Any
+import itertools
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from ipaddress import IPv4Network
+
+from runctl.localcloud.machines.errors import MachineError
+from runctl.localcloud.machines.results import End, Event, Feature, State, TierReport
+from runctl.localcloud.machines.spec import MachineSpec
+
+
+@dataclass
+class PaperMachine:
+    """One machine."""
+
+    spec: MachineSpec
+    state: State = State.RUNNING
+    end: End | None = None
+    console: str = "/nonexistent"
+    done: list[str] = field(default_factory=list)
+    """What was done to it, in words."""
+
+    @property
+    def id(self) -> str:
+        return self.spec.instance_id
+
+    def stop(self, grace_s: float = 0.0) -> None:
+        self.done.append("stop")
+        self.state, self.end = State.ENDED, End("stop", None)
+
+    def reboot(self, grace_s: float = 0.0) -> None:
+        self.done.append("reboot")
 
 
 class PaperTier:
-    """Remembers what it was asked for."""
-
-    name = "paper"
+    """A tier whose machines are on paper. ``refusal`` makes the next launches fail."""
 
     def __init__(self) -> None:
-        self.launched: dict[str, Any] = {}
-        self.destroyed: list[str] = []
+        features = frozenset(Feature) - {Feature.SYSTEMD}
+        self.report = TierReport("paper", True, "for tests", features)
+        self.machines: dict[str, PaperMachine] = {}
+        self.network = IPv4Network("10.64.0.0/16")
+        self.addresses: dict[str, str] = {}
+        self.refusal: MachineError | None = None
+        self._hearers: list[Callable[[Event], None]] = []
 
-    def launch(self, spec: Any) -> None:
-        self.launched[spec.id] = spec
+    def reserve_address(self, instance_id: str, within: IPv4Network | None = None) -> str:
+        block = within or self.network
+        free = (str(one) for one in block if str(one) not in self.addresses.values())
+        return self.addresses.setdefault(instance_id, next(itertools.islice(free, 4, None)))
 
-    def find(self, ident: str) -> Any:
-        return None
+    def release_address(self, instance_id: str) -> None:
+        self.addresses.pop(instance_id, None)
 
-    def destroy(self, ident: str) -> None:
-        self.launched.pop(ident, None)
-        self.destroyed.append(ident)
+    def listen(self, hear: Callable[[Event], None]) -> None:
+        self._hearers.append(hear)
+
+    def launch(self, spec: MachineSpec) -> PaperMachine:
+        if self.refusal is not None:
+            raise self.refusal
+        known = self.machines.get(spec.instance_id)
+        if known is None or known.state != State.RUNNING:
+            self.machines[spec.instance_id] = PaperMachine(spec)
+        return self.machines[spec.instance_id]
+
+    def find(self, instance_id: str) -> PaperMachine | None:
+        return self.machines.get(instance_id)
+
+    def all(self) -> list[PaperMachine]:
+        return list(self.machines.values())
+
+    def destroy(self, instance_id: str) -> None:
+        self.machines.pop(instance_id, None)
+        self.addresses.pop(instance_id, None)
+
+    def lose(self, instance_id: str, reason: str = "lost") -> None:
+        """End a machine from inside, and tell who listens."""
+        machine = self.machines[instance_id]
+        is_lost = reason == "lost"
+        machine.state = State.LOST if is_lost else State.ENDED
+        machine.end = None if is_lost else End(reason, None)
+        for hear in self._hearers:
+            hear(Event(instance_id, "ended", reason=reason))

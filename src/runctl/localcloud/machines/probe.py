@@ -48,9 +48,14 @@ def open_tier(name: str, cloud: CloudPlace) -> Tier:
         for one in names:
             report = _report(one, place)
             if report.is_usable:
-                return _TIERS[one](cloud, report)
+                return make_tier(report, cloud)
             reasons.append(f"{one}: {report.reason}")
     raise MachineError("tier", "; ".join(reasons))
+
+
+def make_tier(report: TierReport, cloud: CloudPlace) -> Tier:
+    """Return a tier that was found usable; nothing is tried again."""
+    return _TIERS[report.name](cloud, report)
 
 
 def _report(name: str, folder: str) -> TierReport:

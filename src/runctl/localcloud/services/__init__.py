@@ -5,8 +5,27 @@ from __future__ import annotations
 from importlib import import_module
 
 _MODULES = (
-    "ec2.tags",
+    "ec2.images",
+    "ec2.instances.attributes",
+    "ec2.instances.changes",
+    "ec2.instances.console",
+    "ec2.instances.describing",
+    "ec2.instances.running",
+    "ec2.instances.settling",
+    "ec2.keys",
+    "ec2.launchtemplates",
+    "ec2.network.changing",
+    "ec2.network.describing",
+    "ec2.network.groups",
     "ec2.profiles",
+    "ec2.regions",
+    "ec2.spot.requests",
+    "ec2.spot.settling",
+    "ec2.tags",
+    "ec2.types",
+    "ec2.volumes.describing",
+    "ec2.volumes.settling",
+    "ec2.volumes.verbs",
     "iam.account",
     "iam.attachments",
     "iam.managed",
@@ -14,6 +33,8 @@ _MODULES = (
     "iam.roles",
     "iam.simulation",
     "iam.users",
+    "quotas",
+    "ssm.parameters",
     "sts",
 )
 

@@ -17,9 +17,14 @@ _MOST = 50
 
 def tags_for(call: Call, noun: Noun) -> list[Tag]:
     """Return the tags that a creating call gives to things of one kind."""
+    return tags_in(call.get("TagSpecifications", []), noun)
+
+
+def tags_in(specifications: Iterable[dict[str, Any]], noun: Noun) -> list[Tag]:
+    """Return the tags that specifications give to things of one kind; the last of a key counts."""
     allowed = {n.kind for n in NOUNS} | {"capacity-reservation"}
     found: list[Tag] = []
-    for specification in call.get("TagSpecifications", []):
+    for specification in specifications:
         kind = specification.get("ResourceType", noun.kind)
         if kind not in allowed:
             raise AwsError(

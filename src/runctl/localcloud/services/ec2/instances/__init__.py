@@ -1,0 +1,1 @@
+"""Instances: what EC2 is for."""

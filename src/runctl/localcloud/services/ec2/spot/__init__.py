@@ -1,0 +1,1 @@
+"""Spot: requests, what becomes of them, and interruptions."""

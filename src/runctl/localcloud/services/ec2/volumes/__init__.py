@@ -1,0 +1,9 @@
+"""EBS volumes: records, and files that hold their bytes."""
+
+from runctl.localcloud.services.ec2.volumes.instances import (
+    attach_all,
+    make_root_and_data_volumes,
+    release_volumes,
+)
+
+__all__ = ["attach_all", "make_root_and_data_volumes", "release_volumes"]

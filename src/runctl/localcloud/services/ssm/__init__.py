@@ -1,0 +1,1 @@
+"""Systems Manager: commands that run in instances, and parameters."""

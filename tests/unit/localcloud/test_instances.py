@@ -1,0 +1,276 @@
+"""Instances from pending to terminated, and back from the dead of the cloud's own process."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+
+from runctl.localcloud.machines.errors import MachineError
+from tests.unit.localcloud.conftest import Rehearsal
+
+AMI = "/aws/service/canonical/ubuntu/server/24.04/stable/current/amd64/hvm/ebs-gp3/ami-id"
+
+
+def image(rehearsal: Rehearsal) -> str:
+    return str(rehearsal.client("ssm").get_parameter(Name=AMI)["Parameter"]["Value"])
+
+
+def run(rehearsal: Rehearsal, count: int = 1, **more: Any) -> list[str]:
+    answer = rehearsal.client("ec2").run_instances(
+        ImageId=image(rehearsal), InstanceType="t3.micro", MinCount=count, MaxCount=count, **more
+    )
+    return [one["InstanceId"] for one in answer["Instances"]]
+
+
+def describe(rehearsal: Rehearsal, ident: str) -> Any:
+    found = rehearsal.client("ec2").describe_instances(InstanceIds=[ident])
+    return found["Reservations"][0]["Instances"][0]
+
+
+def state(rehearsal: Rehearsal, ident: str) -> str:
+    return str(describe(rehearsal, ident)["State"]["Name"])
+
+
+def refusal(call: Any, **parameters: Any) -> str:
+    with pytest.raises(ClientError) as error:
+        call(**parameters)
+    return str(error.value.response["Error"]["Code"])
+
+
+def test_an_instance_is_pending_and_then_runs(rehearsal: Rehearsal) -> None:
+    [ident] = run(rehearsal)
+    assert state(rehearsal, ident) == "pending"
+    rehearsal.advance(0.1)
+    assert state(rehearsal, ident) == "pending"
+    rehearsal.advance(1)
+    found = describe(rehearsal, ident)
+    assert found["State"] == {"Code": 16, "Name": "running"}
+    assert found["PublicIpAddress"] == found["PrivateIpAddress"]
+    assert found["BlockDeviceMappings"][0]["DeviceName"] == "/dev/sda1"
+    assert found["RootDeviceName"] == "/dev/sda1"
+    assert rehearsal.tier.machines[ident].spec.login == "ubuntu"
+
+
+def test_an_instance_ends_and_leaves_nothing(rehearsal: Rehearsal) -> None:
+    ec2 = rehearsal.client("ec2")
+    [ident] = run(rehearsal)
+    rehearsal.advance(1)
+    [volume] = ec2.describe_volumes()["Volumes"]
+    answer = ec2.terminate_instances(InstanceIds=[ident])["TerminatingInstances"][0]
+    assert (answer["PreviousState"]["Name"], answer["CurrentState"]["Name"]) == (
+        "running",
+        "shutting-down",
+    )
+    rehearsal.advance(1)
+    found = describe(rehearsal, ident)
+    assert found["State"]["Name"] == "terminated"
+    assert found["StateReason"]["Code"] == "Client.UserInitiatedShutdown"
+    assert rehearsal.tier.machines == {}
+    assert ec2.describe_network_interfaces()["NetworkInterfaces"] == []
+    assert refusal(ec2.describe_volumes, VolumeIds=[volume["VolumeId"]]) == "InvalidVolume.NotFound"
+    rehearsal.advance(3700)
+    assert refusal(ec2.describe_instances, InstanceIds=[ident]) == "InvalidInstanceID.NotFound"
+
+
+def test_terminating_twice_is_harmless(rehearsal: Rehearsal) -> None:
+    ec2 = rehearsal.client("ec2")
+    [ident] = run(rehearsal)
+    rehearsal.advance(1)
+    ec2.terminate_instances(InstanceIds=[ident])
+    rehearsal.advance(1)
+    [answer] = ec2.terminate_instances(InstanceIds=[ident])["TerminatingInstances"]
+    assert answer["CurrentState"]["Name"] == "terminated"
+    assert refusal(ec2.start_instances, InstanceIds=[ident]) == "IncorrectInstanceState"
+
+
+def test_stop_and_start_keep_disk_and_address(rehearsal: Rehearsal) -> None:
+    ec2 = rehearsal.client("ec2")
+    [ident] = run(rehearsal)
+    rehearsal.advance(1)
+    before = describe(rehearsal, ident)
+    ec2.stop_instances(InstanceIds=[ident])
+    assert state(rehearsal, ident) == "stopping"
+    rehearsal.advance(1)
+    assert state(rehearsal, ident) == "stopped"
+    ec2.start_instances(InstanceIds=[ident])
+    rehearsal.advance(1)
+    after = describe(rehearsal, ident)
+    assert after["State"]["Name"] == "running"
+    assert after["PrivateIpAddress"] == before["PrivateIpAddress"]
+    assert after["BlockDeviceMappings"] == before["BlockDeviceMappings"]
+    assert rehearsal.tier.machines[ident].spec.address == after["PrivateIpAddress"]
+
+
+def test_one_client_token_makes_one_instance(rehearsal: Rehearsal) -> None:
+    first, second = (run(rehearsal, ClientToken="t") for _ in range(2))
+    assert first == second
+    with pytest.raises(ClientError, match="IdempotentParameterMismatch"):
+        run(rehearsal, count=2, ClientToken="t")
+
+
+def test_several_instances_are_one_reservation(rehearsal: Rehearsal) -> None:
+    idents = run(rehearsal, count=3)
+    [reservation] = rehearsal.client("ec2").describe_instances()["Reservations"]
+    found = sorted(reservation["Instances"], key=lambda one: one["AmiLaunchIndex"])
+    assert [one["InstanceId"] for one in found] == idents
+    assert len({one["PrivateIpAddress"] for one in found}) == 3
+
+
+def test_a_dry_run_changes_nothing(rehearsal: Rehearsal) -> None:
+    with pytest.raises(ClientError, match="DryRunOperation"):
+        run(rehearsal, DryRun=True)
+    assert rehearsal.client("ec2").describe_instances()["Reservations"] == []
+    assert rehearsal.tier.addresses == {}
+
+
+def test_a_launch_that_fails_is_told_and_leaves_nothing(rehearsal: Rehearsal) -> None:
+    rehearsal.tier.refusal = MachineError("mount", "no space left on device")
+    [ident] = run(rehearsal)
+    rehearsal.advance(1)
+    found = describe(rehearsal, ident)
+    assert found["State"]["Name"] == "terminated"
+    assert found["StateReason"]["Code"] == "Server.InternalError"
+    assert "no space left" in found["StateReason"]["Message"]
+
+
+@pytest.mark.parametrize(("behaviour", "end"), [("stop", "stopped"), ("terminate", "terminated")])
+def test_shutdown_from_inside(rehearsal: Rehearsal, behaviour: str, end: str) -> None:
+    from runctl.localcloud.services.ec2.instances.watching import watch  # noqa: PLC0415
+
+    watch(rehearsal.cloud)
+    [ident] = run(rehearsal, InstanceInitiatedShutdownBehavior=behaviour)
+    rehearsal.advance(1)
+    rehearsal.tier.lose(ident, "poweroff")
+    rehearsal.advance(1)
+    found = describe(rehearsal, ident)
+    assert found["State"]["Name"] == end
+    assert found["StateReason"]["Code"] == "Client.InstanceInitiatedShutdown"
+
+
+def test_protection(rehearsal: Rehearsal) -> None:
+    ec2 = rehearsal.client("ec2")
+    [ident] = run(rehearsal, DisableApiTermination=True)
+    assert refusal(ec2.terminate_instances, InstanceIds=[ident]) == "OperationNotPermitted"
+    ec2.modify_instance_attribute(InstanceId=ident, DisableApiTermination={"Value": False})
+    ec2.terminate_instances(InstanceIds=[ident])
+
+
+# ---------------------------------------------------------------- the cloud itself is killed
+
+
+def test_a_pending_instance_goes_on_starting(rehearsal: Rehearsal) -> None:
+    [ident] = run(rehearsal)
+    rehearsal.restart()
+    rehearsal.advance(1)
+    assert state(rehearsal, ident) == "running"
+    assert len(rehearsal.tier.machines) == 1
+
+
+def test_an_ending_instance_goes_on_ending(rehearsal: Rehearsal) -> None:
+    [ident] = run(rehearsal)
+    rehearsal.advance(1)
+    rehearsal.client("ec2").terminate_instances(InstanceIds=[ident])
+    rehearsal.restart()
+    rehearsal.advance(1)
+    assert state(rehearsal, ident) == "terminated"
+    assert rehearsal.tier.machines == {}
+
+
+def test_a_running_instance_whose_machine_died_is_stopped(rehearsal: Rehearsal) -> None:
+    [ident] = run(rehearsal)
+    rehearsal.advance(1)
+    rehearsal.tier.lose(ident)  # nobody listens
+    rehearsal.restart()
+    rehearsal.advance(1)
+    found = describe(rehearsal, ident)
+    assert found["State"]["Name"] == "stopped"
+    assert found["StateReason"]["Code"] == "Server.InternalError"
+
+
+# ---------------------------------------------------------------- spot
+
+
+def spot(rehearsal: Rehearsal, **options: Any) -> str:
+    market = {"MarketType": "spot", "SpotOptions": options}
+    return run(rehearsal, InstanceMarketOptions=market)[0]
+
+
+def test_a_spot_instance_has_its_request(rehearsal: Rehearsal) -> None:
+    ident = spot(rehearsal)
+    found = describe(rehearsal, ident)
+    assert found["InstanceLifecycle"] == "spot"
+    [request] = rehearsal.client("ec2").describe_spot_instance_requests(
+        SpotInstanceRequestIds=[found["SpotInstanceRequestId"]]
+    )["SpotInstanceRequests"]
+    assert (request["State"], request["InstanceId"]) == ("active", ident)
+    assert request["Status"]["Code"] == "fulfilled"
+
+
+def test_an_interruption_is_announced_and_then_happens(rehearsal: Rehearsal) -> None:
+    from runctl.localcloud.services.ec2.spot.interruption import interrupt  # noqa: PLC0415
+
+    ident = spot(rehearsal)
+    rehearsal.advance(1)
+    interrupt(rehearsal.cloud, "us-east-1", ident, notice_s=120)
+    rehearsal.advance(60)
+    assert state(rehearsal, ident) == "running"
+    rehearsal.restart()  # the notice survives it
+    rehearsal.advance(61)
+    found = describe(rehearsal, ident)
+    assert found["State"]["Name"] == "terminated"
+    assert found["StateReason"]["Code"] == "Server.SpotInstanceTermination"
+    [request] = rehearsal.client("ec2").describe_spot_instance_requests()["SpotInstanceRequests"]
+    assert request["State"] == "closed"
+    assert request["Status"]["Code"] == "instance-terminated-no-capacity"
+
+
+def test_a_one_time_spot_instance_cannot_be_stopped(rehearsal: Rehearsal) -> None:
+    ident = spot(rehearsal)
+    rehearsal.advance(1)
+    ec2 = rehearsal.client("ec2")
+    assert refusal(ec2.stop_instances, InstanceIds=[ident]) == "UnsupportedOperation"
+
+
+def test_a_persistent_request_launches_again(rehearsal: Rehearsal) -> None:
+    from runctl.localcloud.services.ec2.spot.interruption import interrupt  # noqa: PLC0415
+
+    ident = spot(rehearsal, SpotInstanceType="persistent")
+    rehearsal.advance(1)
+    interrupt(rehearsal.cloud, "us-east-1", ident, notice_s=1)
+    rehearsal.advance(10)
+    [request] = rehearsal.client("ec2").describe_spot_instance_requests()["SpotInstanceRequests"]
+    assert request["State"] == "active"
+    assert request["InstanceId"] != ident
+    assert state(rehearsal, request["InstanceId"]) == "running"
+
+
+# ---------------------------------------------------------------- refusals
+
+
+def test_refused_capacity(rehearsal: Rehearsal) -> None:
+    rehearsal.cloud.faults.add("capacity", type="t3.*", zone="us-east-1[ab]")
+    [ident] = run(rehearsal)  # another zone is free
+    assert describe(rehearsal, ident)["Placement"]["AvailabilityZone"] == "us-east-1c"
+    with pytest.raises(ClientError, match="InsufficientInstanceCapacity"):
+        run(rehearsal, Placement={"AvailabilityZone": "us-east-1a"})
+    rehearsal.cloud.faults.clear()
+    run(rehearsal, Placement={"AvailabilityZone": "us-east-1a"})
+
+
+def test_the_nth_call_fails(rehearsal: Rehearsal) -> None:
+    ec2 = rehearsal.client("ec2")
+    rehearsal.cloud.faults.add("throttle", operation="DescribeInstances", after=1, count=1)
+    ec2.describe_instances()
+    assert refusal(ec2.describe_instances) == "RequestLimitExceeded"
+    ec2.describe_instances()
+
+
+def test_a_new_instance_is_not_seen_at_once(rehearsal: Rehearsal) -> None:
+    ec2 = rehearsal.client("ec2")
+    rehearsal.cloud.faults.add("hide", operation="DescribeInstances", delay_s=5.0)
+    [ident] = run(rehearsal)
+    assert refusal(ec2.describe_instances, InstanceIds=[ident]) == "InvalidInstanceID.NotFound"
+    rehearsal.advance(6)
+    assert state(rehearsal, ident) == "running"
