@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import logging
 import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
 from threading import Lock, Thread
 
 from runctl.localcloud.http.connection import BadRequest, Connection
@@ -56,16 +58,22 @@ class Server:
             Thread(target=self._talk, args=(stream, via), daemon=True, name="http").start()
 
     def _talk(self, stream: socket.socket, via: str | None) -> None:
+        with self._held(stream):
+            connection = Connection(stream, via)
+            while not self._is_closed and self._answer_one(connection):
+                pass
+
+    @contextmanager
+    def _held(self, stream: socket.socket) -> Iterator[None]:
+        """Know a connection while it lasts; one whose client has gone ends in silence."""
         with self._lock:
             self._connections.add(stream)
         try:
             stream.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             stream.settimeout(_IDLE_S)
-            connection = Connection(stream, via)
-            while not self._is_closed and self._answer_one(connection):
-                pass
+            yield
         except OSError:
-            pass  # the client has gone: nobody is left to be told
+            pass  # nobody is left to be told
         finally:
             with self._lock:
                 self._connections.discard(stream)
