@@ -133,11 +133,11 @@ class Rehearsal:
         message = Request(request.method, parts.path or "/", parts.query, headers, Bytes(data))
         answer = self._api.respond(message, service, region, caller)
         assert isinstance(answer.body, bytes)
-        raw = _Raw(answer.body)
+        raw = Raw(answer.body)
         return botocore.awsrequest.AWSResponse(request.url, answer.status, answer.headers, raw)
 
 
-class _Raw(io.BytesIO):
+class Raw(io.BytesIO):
     def stream(self, *_: object, **__: object) -> Iterator[bytes]:
         yield self.read()
 

@@ -94,17 +94,6 @@ def inside(rehearsal: Rehearsal) -> Inside:
     return Inside(rehearsal)
 
 
-def give_profile(rehearsal: Rehearsal, trust: str = EC2_TRUST) -> None:
-    iam = rehearsal.client("iam")
-    iam.create_role(RoleName="worker", AssumeRolePolicyDocument=trust)
-    iam.create_instance_profile(InstanceProfileName="worker-profile")
-    iam.add_role_to_instance_profile(InstanceProfileName="worker-profile", RoleName="worker")
-    rehearsal.advance(5)
-    rehearsal.client("ec2").associate_iam_instance_profile(
-        IamInstanceProfile={"Name": "worker-profile"}, InstanceId=IDENT
-    )
-
-
 # ---------------------------------------------------------------- tokens
 
 
@@ -279,52 +268,3 @@ def test_rebalance_recommendation(rehearsal: Rehearsal, inside: Inside) -> None:
     change_instance(rehearsal, _RebalanceNotice=1_800_000_060.0)
     told = json.loads(inside.read("events/recommendations/rebalance"))
     assert told == {"noticeTime": "2027-01-15T08:01:00Z"}
-
-
-# ---------------------------------------------------------------- credentials
-
-
-def credentials(inside: Inside) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads(inside.read("iam/security-credentials/worker"))
-    return found
-
-
-def test_role_credentials_are_a_session_of_the_role(rehearsal: Rehearsal, inside: Inside) -> None:
-    give_profile(rehearsal)
-    assert inside.read("iam/") == "info\nsecurity-credentials/"
-    assert inside.read("iam/security-credentials/") == "worker"
-    told = credentials(inside)
-    assert told["Code"] == "Success"
-    assert told["AccessKeyId"].startswith("ASIA")
-    identity = rehearsal.cloud.identity
-    who = identity.principal(identity.find(told["AccessKeyId"]), told["Token"])
-    assert who.arn == f"arn:aws:sts::{ACCOUNT}:assumed-role/worker/{IDENT}"
-    info = json.loads(inside.read("iam/info"))
-    assert info["InstanceProfileArn"].endswith(":instance-profile/worker-profile")
-
-
-def test_credentials_are_renewed_before_their_end(rehearsal: Rehearsal, inside: Inside) -> None:
-    give_profile(rehearsal)
-    first = credentials(inside)
-    rehearsal.restart()
-    assert credentials(inside) == first
-    rehearsal.advance(5 * 3600 + 1)
-    second = credentials(inside)
-    assert second["AccessKeyId"] != first["AccessKeyId"]
-    assert second["Expiration"] > first["Expiration"]
-    old = rehearsal.cloud.identity.find(first["AccessKeyId"])
-    assert rehearsal.cloud.identity.principal(old, first["Token"]).role == "worker"
-
-
-def test_role_that_does_not_trust_ec2(rehearsal: Rehearsal, inside: Inside) -> None:
-    give_profile(rehearsal, EC2_TRUST.replace("ec2.", "ecs-tasks."))
-    assert credentials(inside)["Code"] == "AssumeRoleUnauthorizedAccess"
-
-
-def test_profile_that_is_gone(rehearsal: Rehearsal, inside: Inside) -> None:
-    give_profile(rehearsal)
-    iam = rehearsal.client("iam")
-    iam.remove_role_from_instance_profile(InstanceProfileName="worker-profile", RoleName="worker")
-    assert inside.status("iam/security-credentials/") == 404
-    iam.delete_instance_profile(InstanceProfileName="worker-profile")
-    assert json.loads(inside.read("iam/info"))["Code"] == "InstanceProfileNotFound"

@@ -5,14 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from runctl.localcloud.services.ec2.profiles import find_profile
+from runctl.localcloud.services.iam.launches import (
+    Context,
+    facts,
+    launch_context,
+    launches_of,
+    passing,
+    specifications_in,
+    tags_for,
+)
 from runctl.localcloud.services.iam.needs import Need, listed, plain, tags_in, tags_on
-from runctl.localcloud.state.records import Record
 
 if TYPE_CHECKING:
     from runctl.localcloud.api import Call
-
-Context = dict[str, Sequence[str]]
 
 # Images and snapshots may be of another account, so their ARNs name none.
 _WITHOUT_ACCOUNT = frozenset({"image", "snapshot"})
@@ -72,19 +77,6 @@ _CREATED = {
     "RunInstances": ("instance", "volume", "network-interface"),
 }
 _LAUNCHING = ("RunInstances", "RequestSpotInstances")
-# Record member: condition key.
-_FACTS = {
-    "InstanceType": "ec2:instancetype",
-    "InstanceId": "ec2:instanceid",
-    "VolumeType": "ec2:volumetype",
-    "VolumeId": "ec2:volumeid",
-    "Size": "ec2:volumesize",
-    "Encrypted": "ec2:encrypted",
-    "AvailabilityZone": "ec2:availabilityzone",
-    "OwnerId": "ec2:owner",
-    "RootDeviceType": "ec2:rootdevicetype",
-    "ImageId": "ec2:imageid",
-}
 
 
 def needs_of_ec2(call: Call) -> Iterator[Need]:
@@ -93,17 +85,19 @@ def needs_of_ec2(call: Call) -> Iterator[Need]:
         yield plain(call)
         return
     action = f"ec2:{call.operation}"
-    found = list(_resources(call))
+    launches = launches_of(call)
+    found = list(_resources(call, launches))
     for arn, context in found:
         yield Need(action, arn, context)
     if not found:
         yield plain(call)
-    if call.operation == "CreateFleet":
-        yield Need(
-            "ec2:RunInstances", arn_of(call, "instance", "*"), _created_context(call, "instance")
-        )
-    yield from _tagging(call)
-    yield from _passing(call)
+    for launch in launches:
+        if call.operation == "CreateFleet":
+            yield Need(
+                "ec2:RunInstances", arn_of(call, "instance", "*"), launch_context(call, launch)
+            )
+        yield from passing(call, launch)
+    yield from _tagging(call, launches)
 
 
 def arn_of(call: Call, kind: str, ident: str) -> str:
@@ -112,14 +106,14 @@ def arn_of(call: Call, kind: str, ident: str) -> str:
     return f"arn:aws:ec2:{call.region}:{account}:{kind}/{ident}"
 
 
-def _resources(call: Call) -> Iterator[tuple[str, Context]]:
+def _resources(call: Call, launches: Sequence[Mapping[str, Any]]) -> Iterator[tuple[str, Context]]:
     for kind in _CREATED.get(call.operation, ()):
-        yield arn_of(call, kind, "*"), _created_context(call, kind)
-    for place in _places(call):
+        yield arn_of(call, kind, "*"), _created_context(call, kind, launches[0])
+    for place in _places(call, launches):
         for name, kind in _PARAMETERS.items():
             for ident in listed(place.get(name)):
                 arn, context = _existing(call, kind, ident)
-                yield arn, context | tags_in(_tags_for(call, kind))
+                yield arn, context | tags_in(tags_for(call.parameters, kind))
     for ident in listed(call.get("Resources")):
         kind = _PREFIXES.get(ident.partition("-")[0], "*")
         arn, context = _existing(call, kind, ident)
@@ -135,90 +129,38 @@ def _named_tags(call: Call) -> Context:
     return tags_in(tags)
 
 
-def _places(call: Call) -> Iterator[Mapping[str, Any]]:
+def _places(call: Call, launches: Sequence[Mapping[str, Any]]) -> Iterator[Mapping[str, Any]]:
     """Yield the structures in which ids stand."""
-    yield call.parameters
-    specification = call.get("LaunchSpecification") or {}
-    yield specification
-    for place in (call.parameters, specification):
-        yield {"GroupIds": place.get("SecurityGroupIds")}
-        template = place.get("LaunchTemplate") or {}
-        yield {"LaunchTemplateId": template.get("LaunchTemplateId")}
-        yield from place.get("NetworkInterfaces") or ()
-    if call.operation in _LAUNCHING and not (call.get("SubnetId") or specification.get("SubnetId")):
-        yield {"SubnetId": "*"}
-    if call.operation in _LAUNCHING and not (
-        call.get("SecurityGroupIds") or specification.get("SecurityGroupIds")
-    ):
-        yield {"GroupId": "*"}
+    yield from launches if call.operation in _LAUNCHING else [call.parameters]
+    for launch in launches:
+        yield {"LaunchTemplateId": (launch.get("LaunchTemplate") or {}).get("LaunchTemplateId")}
+        if call.operation in _LAUNCHING:
+            yield {"GroupIds": launch.get("SecurityGroupIds")}
+            interfaces = launch.get("NetworkInterfaces") or ()
+            yield from ({**one, "GroupIds": one.get("Groups")} for one in interfaces)
+            has_place = bool(launch.get("SubnetId") or interfaces)
+            yield {"SubnetId": None if has_place else "*"}
+            yield {"GroupId": None if launch.get("SecurityGroupIds") or interfaces else "*"}
 
 
 def _existing(call: Call, kind: str, ident: str) -> tuple[str, Context]:
     record = call.cloud.records.peek(kind, call.region, ident)
-    return arn_of(call, kind, ident), _facts(record or {}) | tags_on(record, "ec2:resourcetag")
-
-
-def _facts(record: Record) -> Context:
-    found: Context = {
-        key: [_text(record[name])] for name, key in _FACTS.items() if record.get(name) is not None
-    }
-    zone = record.get("Placement", {}).get("AvailabilityZone")
-    if zone:
-        found["ec2:availabilityzone"] = [zone]
-    profile = record.get("IamInstanceProfile")
-    if profile and profile.get("Arn"):
-        found["ec2:instanceprofile"] = [profile["Arn"]]
-    return found
-
-
-def _text(value: object) -> str:
-    return str(value).lower() if isinstance(value, bool) else str(value)
+    return arn_of(call, kind, ident), facts(record or {}) | tags_on(record, "ec2:resourcetag")
 
 
 # ---------------------------------------------------------------- what is made
 
 
-def _created_context(call: Call, kind: str) -> Context:
-    given = call.get("LaunchSpecification") or call.parameters
-    context = _facts({**given, "OwnerId": None, "ImageId": None})
-    if kind == "instance":
-        is_spot = bool(call.get("InstanceMarketOptions"))
-        metadata = given.get("MetadataOptions", {})
-        context["ec2:instancemarkettype"] = ["spot" if is_spot else "on-demand"]
-        context["ec2:metadatahttptokens"] = [metadata.get("HttpTokens", "optional")]
-        profile = _profile(call)
-        context |= {"ec2:instanceprofile": [profile["Arn"]]} if profile else {}
-    return context | tags_in(_tags_for(call, kind))
+def _created_context(call: Call, kind: str, launch: Mapping[str, Any]) -> Context:
+    given = launch_context(call, launch) if kind == "instance" else facts(launch)
+    given.pop("ec2:owner", None)
+    return given | tags_in(tags_for(launch, kind))
 
 
-def _tags_for(call: Call, kind: str) -> list[Mapping[str, Any]]:
-    return [
-        tag
-        for one in call.get("TagSpecifications", [])
-        if one.get("ResourceType", kind) == kind
-        for tag in one.get("Tags", [])
-    ]
-
-
-def _tagging(call: Call) -> Iterator[Need]:
+def _tagging(call: Call, launches: Sequence[Mapping[str, Any]]) -> Iterator[Need]:
     """Tags on what is made need a right of their own."""
-    kinds = dict.fromkeys(one.get("ResourceType") for one in call.get("TagSpecifications", []))
-    for kind in kinds:
-        known = kind or (*_CREATED.get(call.operation, ()), "*")[0]
-        context = tags_in(_tags_for(call, known)) | {"ec2:createaction": [call.operation]}
-        yield Need("ec2:CreateTags", arn_of(call, known, "*"), context)
-
-
-def _passing(call: Call) -> Iterator[Need]:
-    """Giving a role to an instance needs the right to pass it."""
-    profile = _profile(call)
-    for name in profile["_Roles"] if profile else ():
-        role = call.cloud.records.peek("role", "", name)
-        if role is not None:
-            passed = {"iam:passedtoservice": ["ec2.amazonaws.com"]}
-            yield Need("iam:PassRole", role["Arn"], passed | tags_on(role, "iam:resourcetag"))
-
-
-def _profile(call: Call) -> Record | None:
-    given = call.get("LaunchSpecification") or call.parameters
-    return find_profile(call.cloud, given.get("IamInstanceProfile") or {})
+    for launch in launches:
+        for kind in dict.fromkeys(one.get("ResourceType") for one in specifications_in(launch)):
+            known = kind or (*_CREATED.get(call.operation, ()), "*")[0]
+            context = tags_in(tags_for(launch, known)) | {"ec2:createaction": [call.operation]}
+            yield Need("ec2:CreateTags", arn_of(call, known, "*"), context)
