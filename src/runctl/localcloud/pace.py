@@ -17,6 +17,8 @@ class Pace:
     """From SIGTERM to SIGKILL when an instance is stopped."""
     online_s: float = 1.0
     """From running to Online in Systems Manager."""
+    command_hidden_s: float = 0.05
+    """A new command is unknown to GetCommandInvocation for so long."""
     checks_s: float = 2.0
     """From running to status checks that are ok."""
     volume_s: float = 0.2

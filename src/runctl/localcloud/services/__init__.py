@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from runctl.localcloud.cloud import Cloud
 
 _MODULES = (
     "ec2.images",
@@ -34,7 +38,10 @@ _MODULES = (
     "iam.simulation",
     "iam.users",
     "quotas",
+    "ssm.documents",
+    "ssm.managed",
     "ssm.parameters",
+    "ssm.sending",
     "sts",
 )
 
@@ -43,3 +50,12 @@ def load() -> None:
     """Import every module that registers operations."""
     for name in _MODULES:
         import_module(f"{__name__}.{name}")
+
+
+def watch(cloud: Cloud) -> None:
+    """Let the services hear what happens to the machines."""
+    from runctl.localcloud.services.ec2.instances import watching  # noqa: PLC0415
+    from runctl.localcloud.services.ssm.running import watch_commands  # noqa: PLC0415
+
+    watching.watch(cloud)
+    watch_commands(cloud)
