@@ -72,6 +72,17 @@ def test_ill_formed_role(iam: Any) -> None:
     assert bad_length[0] == "ValidationError"
 
 
+def test_boundary_of_a_role(iam: Any) -> None:
+    iam.put_role_permissions_boundary(RoleName="worker", PermissionsBoundary=SSM_CORE)
+    bounded = iam.get_role(RoleName="worker")["Role"]["PermissionsBoundary"]
+    assert bounded == {"PermissionsBoundaryType": "Policy", "PermissionsBoundaryArn": SSM_CORE}
+    iam.delete_role_permissions_boundary(RoleName="worker")
+    assert "PermissionsBoundary" not in iam.get_role(RoleName="worker")["Role"]
+    unknown = SSM_CORE.replace("Core", "Nonsense")
+    put = iam.put_role_permissions_boundary
+    assert refusal(put, RoleName="worker", PermissionsBoundary=unknown)[0] == "NoSuchEntity"
+
+
 def test_roles_are_updated(iam: Any) -> None:
     iam.update_role(RoleName="worker", Description="trains", MaxSessionDuration=7200)
     other = EC2_TRUST.replace("ec2.", "ssm.")

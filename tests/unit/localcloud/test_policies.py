@@ -185,6 +185,7 @@ def test_variable_in_a_condition() -> None:
         ("IpAddress", "10.0.0.0/8", "10.1.2.3", True),
         ("IpAddress", ["192.168.0.0/16", "::1"], "10.1.2.3", False),
         ("NotIpAddress", "10.0.0.0/8", "10.1.2.3", False),
+        ("IpAddress", "nonsense", "10.1.2.3", False),
         ("ArnLike", "arn:aws:iam::*:role/*", "arn:aws:iam::1:role/a/b", True),
         ("ArnLike", "arn:aws:*:role/*", "arn:aws:iam::1:role/a", False),
         ("ArnEquals", "arn:aws:iam::1:role/a", "arn:aws:iam::1:role/a", True),

@@ -110,12 +110,15 @@ def _is_arn_like(parts: list[str], wanted: list[str]) -> bool:
 
 
 def _in_network(value: str, wanted: Sequence[str]) -> bool:
-    address = ipaddress.ip_address(value)
-    return any(address in ipaddress.ip_network(text, strict=False) for text in wanted)
+    try:
+        address = ipaddress.ip_address(value)
+        return any(address in ipaddress.ip_network(text, strict=False) for text in wanted)
+    except ValueError:
+        return False
 
 
 def _equal_bytes(value: str, wanted: Sequence[str]) -> bool:
-    return value.encode() in [base64.b64decode(text) for text in wanted]
+    return base64.b64encode(value.encode()).decode() in wanted
 
 
 def _compare(read: Callable[[str], float], holds: Callable[[float, float], bool]) -> Test:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from runctl.localcloud.api import Call, operation
+from runctl.localcloud.services.iam.awsmanaged import aws_policies
 from runctl.localcloud.services.iam.documents import check_trust, encode
 from runctl.localcloud.services.iam.entities import (
     ROLE,
@@ -14,6 +15,7 @@ from runctl.localcloud.services.iam.entities import (
     edit,
     find,
     merge_tags,
+    missing,
     new_id,
 )
 from runctl.localcloud.services.iam.paging import page
@@ -42,6 +44,8 @@ def boundary_of(call: Call) -> Record:
     arn = call.get("PermissionsBoundary")
     if not arn:
         return {}
+    if arn not in aws_policies() and arn not in call.table("policy", ""):
+        raise missing("Scope ARN: {} does not exist or is not attachable.", arn)
     boundary = {"PermissionsBoundaryType": "Policy", "PermissionsBoundaryArn": arn}
     return {"PermissionsBoundary": boundary}
 
