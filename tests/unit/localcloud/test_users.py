@@ -95,7 +95,10 @@ def test_simulated_policy_with_context_and_boundary(iam: Any) -> None:
         "ContextKeyType": "string",
     }
     ask = {"PolicyInputList": [policy], "ActionNames": ["s3:GetObject"]}
-    assert decisions(iam.simulate_custom_policy(**ask)) == {"s3:GetObject": "implicitDeny"}
+    without = iam.simulate_custom_policy(**ask)
+    assert decisions(without) == {"s3:GetObject": "implicitDeny"}
+    missing = without["EvaluationResults"][0]["MissingContextValues"]
+    assert missing == ["aws:ResourceTag/owner"]
     with_tag = iam.simulate_custom_policy(**ask, ContextEntries=[mine])
     assert decisions(with_tag) == {"s3:GetObject": "allowed"}
     bounds = TEXT.replace("s3:*", "ec2:*")

@@ -65,6 +65,8 @@ class Policy:
     """A document, compiled."""
 
     statements: tuple[Statement, ...]
+    keys: frozenset[str] = frozenset()
+    """The condition keys that it asks for."""
 
 
 @lru_cache(maxsize=2048)
@@ -72,7 +74,9 @@ def compile_policy(document: str) -> Policy:
     """Compile a document that has been checked before."""
     parsed = msgspec.json.decode(document)
     may_vary = parsed.get("Version") == "2012-10-17"
-    return Policy(tuple(_compile(one, may_vary) for one in _listed(parsed["Statement"])))
+    statements = _listed(parsed["Statement"])
+    keys = {key for one in statements for test in one.get("Condition", {}).values() for key in test}
+    return Policy(tuple(_compile(one, may_vary) for one in statements), frozenset(keys))
 
 
 def evaluate(policies: Iterable[Policy], ask: Ask) -> Decision:

@@ -120,5 +120,10 @@ def _result(
         "EvalResourceName": ask.resource,
         "EvalDecision": verdict.decision.value,
         "MatchedStatements": matched,
-        "MissingContextValues": [],
+        "MissingContextValues": _missing(rights, ask),
     }
+
+
+def _missing(rights: Rights, ask: Ask) -> list[str]:
+    asked = {key for policy in rights.policies for key in policy.keys}
+    return sorted(key for key in asked if key.lower() not in ask.context)
