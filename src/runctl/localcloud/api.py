@@ -92,7 +92,7 @@ class Api:
             form_or_body = self._read(request)
             name = _operation_name(request, form_or_body)
             call = self._prepare(service, name, region, caller, form_or_body, request_id)
-            answer = self._perform(call)
+            answer = self._cloud.faults.after(call, self._perform(call))
             self._cloud.journal.note("call", service=service, operation=name, region=region)
             return _write(service, name, answer, request_id)
         except AwsError as error:

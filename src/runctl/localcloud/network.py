@@ -16,6 +16,14 @@ class Network(Protocol):
         """Stop serving a machine that is gone."""
         ...
 
+    def cut(self, ident: str) -> None:
+        """Hold back what a machine and the cloud say to each other, but for the metadata."""
+        ...
+
+    def mend(self, ident: str) -> None:
+        """Let it pass again."""
+        ...
+
 
 class Unconnected:
     """A network for tests without a server."""
@@ -25,3 +33,9 @@ class Unconnected:
 
     def disconnect(self, ident: str) -> None:
         """Serve nothing."""
+
+    def cut(self, ident: str) -> None:
+        """Hold back nothing."""
+
+    def mend(self, ident: str) -> None:
+        """Let nothing pass."""

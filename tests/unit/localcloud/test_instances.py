@@ -7,6 +7,8 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
+from runctl.localcloud.faults.changes import add_fault, clear_faults
+from runctl.localcloud.faults.orders import Order
 from runctl.localcloud.machines.errors import MachineError
 from tests.unit.localcloud.conftest import Rehearsal
 
@@ -250,18 +252,20 @@ def test_a_persistent_request_launches_again(rehearsal: Rehearsal) -> None:
 
 
 def test_refused_capacity(rehearsal: Rehearsal) -> None:
-    rehearsal.cloud.faults.add("capacity", type="t3.*", zone="us-east-1[ab]")
+    order = Order(effect="capacity", instance_type="t3.*", zone="us-east-1[ab]")
+    add_fault(rehearsal.cloud, order)
     [ident] = run(rehearsal)  # another zone is free
     assert describe(rehearsal, ident)["Placement"]["AvailabilityZone"] == "us-east-1c"
     with pytest.raises(ClientError, match="InsufficientInstanceCapacity"):
         run(rehearsal, Placement={"AvailabilityZone": "us-east-1a"})
-    rehearsal.cloud.faults.clear()
+    clear_faults(rehearsal.cloud)
     run(rehearsal, Placement={"AvailabilityZone": "us-east-1a"})
 
 
 def test_the_nth_call_fails(rehearsal: Rehearsal) -> None:
     ec2 = rehearsal.client("ec2")
-    rehearsal.cloud.faults.add("throttle", operation="DescribeInstances", after=1, count=1)
+    order = Order(effect="throttle", operation="DescribeInstances", after=1, count=1)
+    add_fault(rehearsal.cloud, order)
     ec2.describe_instances()
     assert refusal(ec2.describe_instances) == "RequestLimitExceeded"
     ec2.describe_instances()
@@ -269,7 +273,8 @@ def test_the_nth_call_fails(rehearsal: Rehearsal) -> None:
 
 def test_a_new_instance_is_not_seen_at_once(rehearsal: Rehearsal) -> None:
     ec2 = rehearsal.client("ec2")
-    rehearsal.cloud.faults.add("hide", operation="DescribeInstances", delay_s=5.0)
+    order = Order(effect="hide", operation="DescribeInstances", seconds=5.0)
+    add_fault(rehearsal.cloud, order)
     [ident] = run(rehearsal)
     assert refusal(ec2.describe_instances, InstanceIds=[ident]) == "InvalidInstanceID.NotFound"
     rehearsal.advance(6)

@@ -40,19 +40,11 @@ def ping_status(cloud: Cloud, region: str, instance: Record) -> str | None:
         cloud, role_of_instance(cloud, region, instance["InstanceId"])
     ):
         return None
-    if state_of(instance) != "running" or is_cut_off(cloud, instance["InstanceId"]):
+    if state_of(instance) != "running" or cloud.faults.is_cut_off(instance["InstanceId"]):
         return "ConnectionLost"
     if cloud.clock() - since < cloud.pace.online_s:
         return None
     return "Online"
-
-
-def is_cut_off(cloud: Cloud, ident: str) -> bool:
-    """Whether the agent cannot be reached: its network is lost, or the machine is frozen."""
-    return any(
-        fault["Kind"] in ("network", "freeze") and fault.get("instance") == ident
-        for fault in cloud.faults.all()
-    )
 
 
 def online_since(cloud: Cloud, instance: Record) -> float:

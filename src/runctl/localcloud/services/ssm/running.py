@@ -8,7 +8,6 @@ from runctl.localcloud.cloud import settles
 from runctl.localcloud.machines.errors import MachineError
 from runctl.localcloud.machines.machine import CommandRequest, Machine
 from runctl.localcloud.machines.results import CommandStatus, Event
-from runctl.localcloud.services.ssm.managed import is_cut_off
 from runctl.localcloud.state.records import Record
 
 if TYPE_CHECKING:
@@ -63,7 +62,7 @@ def settle_invocation(cloud: Cloud, region: str, key: str) -> None:
     machine = cloud.tier.find(found["InstanceId"])
     if machine is None:
         _finish(cloud, region, key, "Failed", "Undeliverable")
-    elif is_cut_off(cloud, found["InstanceId"]):
+    elif cloud.faults.is_cut_off(found["InstanceId"]):
         _wait(cloud, region, key, found)
     else:
         _look(cloud, region, key, found, machine)
