@@ -19,13 +19,16 @@ def page(
     sort_by: str,
     low: int = 5,
     high: int = 1000,
+    default: int | None = None,
 ) -> dict[str, Any]:
     """Return one page of records, in the order of an id, and the token of the next.
+
+    ``default`` is the length of a page where none is asked for; some calls return everything.
 
     The token says after which id to go on, so that what comes and goes between two pages makes
     nothing appear twice.
     """
-    limit = _limit(call, low, high)
+    limit = _limit(call, low, high, default)
     ordered = sorted(records, key=lambda record: str(record[sort_by]))
     token = call.get("NextToken")
     if token:
@@ -36,10 +39,10 @@ def page(
     return {member: ordered[:limit], "NextToken": _seal(str(ordered[limit - 1][sort_by]))}
 
 
-def _limit(call: Call, low: int, high: int) -> int | None:
+def _limit(call: Call, low: int, high: int, default: int | None) -> int | None:
     limit = call.get("MaxResults")
     if limit is None:
-        return None
+        return default
     if not low <= limit:
         raise AwsError(
             "InvalidParameterValue",
