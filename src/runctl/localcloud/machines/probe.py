@@ -58,6 +58,11 @@ def make_tier(report: TierReport, cloud: CloudPlace) -> Tier:
     return _TIERS[report.name](cloud, report)
 
 
+def open_for_purge(name: str, users: str | None, cloud: CloudPlace) -> Tier:
+    """Return a tier that was once had, only to remove what its machines have left."""
+    return _TIERS[name](cloud, TierReport(name, True, "for a purge", users=users))
+
+
 def _report(name: str, folder: str) -> TierReport:
     if name not in _TIERS:
         return TierReport(name, False, "there is no such tier")

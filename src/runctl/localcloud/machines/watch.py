@@ -68,8 +68,10 @@ class Watch:
                 line.connection.close()
 
     def close(self) -> None:
-        """End the thread."""
+        """End the thread; once is enough."""
         with self._guard:
+            if self._is_closed:
+                return
             self._is_closed = True
         self._wake.send(b"1")
         self._thread.join()

@@ -14,9 +14,14 @@ def passwd(host: str, login: str) -> str:
     return "\n".join([*kept, f"{login}:x:{LOGIN_UID}:{LOGIN_UID}::/home/{login}:/bin/bash", ""])
 
 
-def group(host: str, login: str) -> str:
-    """Return the host's groups of the system without their members, and the login user's."""
-    lines = [line for line in host.splitlines() if _is_system(line) and not _is(line, login)]
+def group(host: str, login: str, *, has_users: bool) -> str:
+    """Return the host's groups of the system without their members, and the login user's.
+
+    With a single real user there is no group for terminals: sshd would want to give them to it.
+    """
+    dropped = (login,) if has_users else (login, "tty")
+    lines = [line for line in host.splitlines() if _is_system(line)]
+    lines = [line for line in lines if line.partition(":")[0] not in dropped]
     kept = [":".join([*line.split(":")[:3], ""]) for line in lines]
     return "\n".join([*kept, f"{login}:x:{LOGIN_UID}:", ""])
 

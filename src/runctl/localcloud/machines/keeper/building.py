@@ -7,7 +7,7 @@ import stat
 
 from runctl.localcloud.machines.keeper import folder as places
 from runctl.localcloud.machines.keeper import kernel, loops, skeleton
-from runctl.localcloud.machines.keeper.devices import BLOCKS, make_node, show_in_sys
+from runctl.localcloud.machines.keeper.devices import BLOCKS, NUMBERS, make_node, show_in_sys
 from runctl.localcloud.machines.keeper.furnishing import Furnishing
 from runctl.localcloud.machines.keeper.layering import Layers
 from runctl.localcloud.machines.keeper.manner import POWER
@@ -160,7 +160,8 @@ class Building:
     def _show_disks(self) -> None:
         if self._root_number is None:
             return
-        kernel.mount("tmpfs", f"{self._root}/{BLOCKS}", "tmpfs", 0, "mode=755,size=1m")
+        for place in (BLOCKS, NUMBERS):
+            kernel.mount("tmpfs", f"{self._root}/{place}", "tmpfs", 0, "mode=755,size=1m")
         for name in (_ROOT_DISK, _ROOT_DISK.removesuffix("p1")):
             make_node(self._root + name, self._root_number)
         show_in_sys(self._root, "nvme0n1", self._root_number)

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 _LOOP_MAJOR = 7
 _VOLUME = "nvme-Amazon_Elastic_Block_Store_"
 _STORE = "nvme-Amazon_EC2_NVMe_Instance_Storage_AWS"
-BLOCKS = "sys/block"
+BLOCKS, NUMBERS = "sys/block", "sys/dev/block"
 """Not ``sys/class/block`` too: there lsblk would find a device that udev knows nothing of, where
 it asks blkid for one that it does not find."""
 
@@ -68,8 +68,12 @@ class Device:
 
     def hide(self, root: str) -> None:
         """Let it be gone."""
-        in_sys = f"{root}/{BLOCKS}/{os.path.basename(self.node)}"
-        for path in [*(f"{root}/dev/{link}" for link in self.links), root + self.node, in_sys]:
+        in_sys = [
+            f"{BLOCKS}/{os.path.basename(self.node)}",
+            f"{NUMBERS}/{_LOOP_MAJOR}:{self.number}",
+        ]
+        in_dev = [f"dev/{link}" for link in self.links]
+        for path in [f"{root}/{name}" for name in [self.node[1:], *in_dev, *in_sys]]:
             if os.path.lexists(path):
                 os.unlink(path)
 
@@ -82,12 +86,11 @@ def make_node(path: str, number: int) -> None:
 
 def show_in_sys(root: str, name: str, number: int) -> None:
     """Let tools such as lsblk find a loop device under another name."""
-    path = f"{root}/{BLOCKS}/{name}"
-    if os.path.isdir(os.path.dirname(path)) and not os.path.lexists(path):
-        try:
-            os.symlink(f"/sys/devices/virtual/block/loop{number}", path)
-        except OSError:
-            pass  # the host's own is shown, and cannot be changed
+    own, by_number = f"{root}/{BLOCKS}/{name}", f"{root}/{NUMBERS}/{_LOOP_MAJOR}:{number}"
+    if not os.path.lexists(own):
+        os.symlink(f"/sys/devices/virtual/block/loop{number}", own)
+    if not os.path.lexists(by_number):
+        os.symlink(f"../../block/{name}", by_number)
 
 
 def mounts_of(number: int) -> list[str]:

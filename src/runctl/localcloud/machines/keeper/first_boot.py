@@ -69,11 +69,11 @@ class FirstBoot:
         config = self._data.config
         steps: list[tuple[str, str, str | None]] = []
         for number, command in enumerate(config.get("bootcmd", [])):
-            steps.append((f"bootcmd-{number}", _shell(command), None))
+            steps.append((f"bootcmd-{number}", shell_line(command), None))
         for number, file in enumerate(config.get("write_files", [])):
             steps.append((f"write-file-{number}", *self._file(file)))
         for number, command in enumerate(config.get("runcmd", [])):
-            steps.append((f"runcmd-{number}", _shell(command), None))
+            steps.append((f"runcmd-{number}", shell_line(command), None))
         for number, script in enumerate(self._data.scripts, 1):
             text = self._filled(_SCRIPT).replace("@number@", f"{number:03}")
             steps.append((f"user-data-{number}", text, _encoded(script)))
@@ -142,7 +142,7 @@ def _private(path: str, flags: int) -> int:
     return os.open(path, flags, 0o600)
 
 
-def _shell(command: object) -> str:
+def shell_line(command: object) -> str:
     """Return a command of cloud-config, a string or a list of words, for a shell."""
     if isinstance(command, list):
         return " ".join(_quoted(str(word)) for word in command)

@@ -82,7 +82,7 @@ class Furnishing:
     def _write_accounts(self) -> None:
         login = self._plan["login"]
         users = accounts.passwd(_read("/etc/passwd"), login)
-        groups = accounts.group(_read("/etc/group"), login)
+        groups = accounts.group(_read("/etc/group"), login, has_users=self._has_users)
         self._write("/etc/passwd", users)
         self._write("/etc/group", groups)
         self._write("/etc/shadow", accounts.shadow(users), 0o640)

@@ -13,6 +13,8 @@ from runctl.localcloud.machines.keeper.reactor import Reactor
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from runctl.localcloud.machines.keeper.channel import Channel
     from runctl.localcloud.machines.keeper.manner import Manner
     from runctl.localcloud.machines.plan import Message
@@ -64,8 +66,10 @@ class Runner:
             self._reap()
 
     def _signal(self, name: str, number: int) -> None:
-        if name in self._pids:
-            _signal_group(self._pids[name], number)
+        pid = self._pids.get(name)
+        if pid is None or _send(os.killpg, pid, number) or pid not in self._names:
+            return
+        _send(os.kill, pid, number)  # it is so new that it has no group of its own yet
 
     def _wake_up(self) -> None:
         os.read(self._wake, 4096)
@@ -103,8 +107,9 @@ def _wake_on_children() -> int:
     return heard
 
 
-def _signal_group(pid: int, number: int) -> None:
+def _send(kill: Callable[[int, int], None], pid: int, number: int) -> bool:
     try:
-        os.killpg(pid, number)
+        kill(pid, number)
     except ProcessLookupError:
-        pass  # it has just ended
+        return False
+    return True
