@@ -60,6 +60,8 @@ class Cloud:
         self.access = Access(self)
         self.jobs = jobs or Jobs()
         self.network: Network = Unconnected()
+        self.closing: list[Callable[[], None]] = []
+        """What else is to be closed with it."""
 
     @property
     def account(self) -> str:
@@ -94,5 +96,7 @@ class Cloud:
     def close(self) -> None:
         """End what goes on in this process; the machines go on."""
         self.jobs.close()
+        for close in self.closing:
+            close()
         self.journal.close()
         self.records.close()

@@ -9,11 +9,14 @@ from collections.abc import Iterable
 from email.utils import formatdate
 from http import HTTPStatus
 
-from runctl.localcloud.http.messages import FileSlice, Request, Response
+from runctl.localcloud.http.messages import FileSlice, FileSlices, Request, Response
 
 HEAD_LIMIT_BYTES = 64 << 10
 _CHUNK = 1 << 18
 _DRAIN_LIMIT_BYTES = 1 << 20
+
+
+_Body = bytes | FileSlice | FileSlices | Iterable[bytes]
 
 
 class BadRequest(Exception):
@@ -104,6 +107,9 @@ class Connection:
 
     def answer(self, request: Request | None, response: Response) -> bool:
         """Send an answer; return whether the connection may be used again."""
+        if response.is_reset:
+            self._reset()
+            return False
         keeps = request is not None and self._may_keep(request)
         is_head = request is not None and request.method == "HEAD"
         body = response.body
@@ -113,8 +119,8 @@ class Connection:
                 return keeps
             return self._send_body(body, response.cut_after) and keeps
         finally:
-            if isinstance(body, FileSlice):
-                os.close(body.descriptor)
+            for piece in _pieces(body):
+                os.close(piece.descriptor)
 
     def _may_keep(self, request: Request) -> bool:
         if request.headers.get("connection", "").lower() == "close":
@@ -122,14 +128,15 @@ class Connection:
         body = request.body
         return isinstance(body, SocketBody) and body.drain(_DRAIN_LIMIT_BYTES)
 
-    def _send_body(self, body: bytes | FileSlice | Iterable[bytes], cut_after: int | None) -> bool:
+    def _send_body(self, body: _Body, cut_after: int | None) -> bool:
         if cut_after is not None:
             self._cut(body, cut_after)
             return False
         if isinstance(body, bytes):
             self._socket.sendall(body)
-        elif isinstance(body, FileSlice):
-            self._send_file(body, body.length)
+        elif isinstance(body, FileSlice | FileSlices):
+            for piece in _pieces(body):
+                self._send_file(piece, piece.length)
         else:
             self._send_chunks(body)
         return True
@@ -148,13 +155,19 @@ class Connection:
                 self._socket.sendall(b"%x\r\n%b\r\n" % (len(chunk), chunk))
         self._socket.sendall(b"0\r\n\r\n")
 
-    def _cut(self, body: bytes | FileSlice | Iterable[bytes], after: int) -> None:
+    def _cut(self, body: _Body, after: int) -> None:
         """Send the beginning of the body, and reset the connection."""
-        if isinstance(body, FileSlice):
-            self._send_file(body, min(after, body.length))
+        if isinstance(body, FileSlice | FileSlices):
+            for piece in _pieces(body):
+                self._send_file(piece, min(after, piece.length))
+                after -= min(after, piece.length)
         else:
             whole = body if isinstance(body, bytes) else b"".join(body)
             self._socket.sendall(whole[:after])
+        self._reset()
+
+    def _reset(self) -> None:
+        """Let the connection end with a reset once it is closed."""
         self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
 
 
@@ -222,6 +235,12 @@ class SocketBody:
         return not self._is_done
 
 
+def _pieces(body: _Body) -> list[FileSlice]:
+    if isinstance(body, FileSlices):
+        return body.pieces
+    return [body] if isinstance(body, FileSlice) else []
+
+
 def _without_host(target: str) -> str:
     """Return the path of a target, also of one in absolute form."""
     if target.startswith("/"):
@@ -251,7 +270,7 @@ def _head_of(response: Response, *, keeps: bool) -> bytes:
     if isinstance(response.body, bytes):
         if "Content-Length" not in response.headers and response.status != 204:
             lines.append(f"Content-Length: {len(response.body)}")
-    elif isinstance(response.body, FileSlice):
+    elif isinstance(response.body, FileSlice | FileSlices):
         lines.append(f"Content-Length: {response.body.length}")
     else:
         lines.append("Transfer-Encoding: chunked")

@@ -49,15 +49,28 @@ class FileSlice:
 
 
 @dataclass(slots=True)
+class FileSlices:
+    """Parts of several files, sent one after the other."""
+
+    pieces: list[FileSlice]
+
+    @property
+    def length(self) -> int:
+        return sum(piece.length for piece in self.pieces)
+
+
+@dataclass(slots=True)
 class Response:
     """One answer. ``Content-Length``, ``Date`` and ``Connection`` are the server's to add."""
 
     status: int
     headers: dict[str, str] = field(default_factory=dict)
-    body: bytes | FileSlice | Iterable[bytes] = b""
+    body: bytes | FileSlice | FileSlices | Iterable[bytes] = b""
     """An iterable is sent in chunks, as its length is not known."""
     cut_after: int | None = None
     """A fault: the connection is reset after so many bytes of the body."""
+    is_reset: bool = False
+    """A fault: the connection is reset, and nothing is sent at all."""
 
 
 class Responder(Protocol):

@@ -1,0 +1,1 @@
+"""S3: objects are files, what is known of them is in SQLite."""

@@ -1,0 +1,54 @@
+"""XML as S3 writes and reads it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+from xml.etree import ElementTree as ET
+from xml.sax.saxutils import escape
+
+from runctl.localcloud.s3.errors import s3_error
+
+NAMESPACE = "http://s3.amazonaws.com/doc/2006-03-01/"
+_HEAD = '<?xml version="1.0" encoding="UTF-8"?>\n'
+
+
+def write(root: str, members: Mapping[str, Any]) -> bytes:
+    """Write a document; a list is its element repeated, None is left out."""
+    return f'{_HEAD}<{root} xmlns="{NAMESPACE}">{_inside(members)}</{root}>'.encode()
+
+
+def _inside(members: Mapping[str, Any]) -> str:
+    return "".join(_element(name, value) for name, value in members.items())
+
+
+def _element(name: str, value: Any) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, list):
+        return "".join(_element(name, one) for one in value)
+    if isinstance(value, Mapping):
+        return f"<{name}>{_inside(value)}</{name}>"
+    if isinstance(value, bool):
+        value = "true" if value else "false"
+    return f"<{name}>{escape(str(value))}</{name}>"
+
+
+def read(body: bytes) -> ET.Element:
+    """Read a document, whatever its namespace; entities of its own are refused by the parser."""
+    try:
+        root = ET.fromstring(body)  # noqa: S314 - expat expands no outside entities
+    except ET.ParseError as error:
+        raise s3_error(
+            "MalformedXML",
+            "The XML you provided was not well-formed or did not validate against our published "
+            "schema",
+        ) from error
+    for element in root.iter():
+        element.tag = element.tag.rpartition("}")[2]
+    return root
+
+
+def text(element: ET.Element, path: str) -> str | None:
+    """Return the text under a path; None where there is none."""
+    return element.findtext(path)
