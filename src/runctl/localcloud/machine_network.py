@@ -76,6 +76,11 @@ class MachineNetwork:
         for service, listener in connection.served:
             service.drop(listener)
 
+    def close(self) -> None:
+        """Stop serving all machines."""
+        for ident in list(self._connections):
+            self.disconnect(ident)
+
     def cut(self, ident: str) -> None:
         """Hold back what a machine and the cloud say to each other, but for the metadata."""
         self._cut.add(ident)

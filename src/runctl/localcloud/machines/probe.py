@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import os
 import secrets
 import shutil
@@ -28,6 +29,7 @@ _TIERS: dict[str, type[Tier]] = {
     "plain": PlainTier,
 }
 ROOTLESS = ("namespace", "bubblewrap", "plain")
+_TRIAL = "trial-"
 _OPTIONAL = {Feature.DISK_LIMIT, Feature.BLOCK_DEVICES}
 
 
@@ -61,6 +63,18 @@ def make_tier(report: TierReport, cloud: CloudPlace) -> Tier:
 def open_for_purge(name: str, users: str | None, cloud: CloudPlace) -> Tier:
     """Return a tier that was once had, only to remove what its machines have left."""
     return _TIERS[name](cloud, TierReport(name, True, "for a purge", users=users))
+
+
+def sweep_trials(folder: str) -> None:
+    """Remove what trials have left whose process was killed meanwhile."""
+    for trial_folder in glob.glob(os.path.join(glob.escape(folder), f"{_TRIAL}*")):
+        for short in os.listdir(trial_folder):
+            place = CloudPlace(short, os.path.join(trial_folder, short))
+            for name in _TIERS if os.geteuid() == 0 else ROOTLESS:
+                tier = open_for_purge(name, spaces.ALL if os.geteuid() == 0 else None, place)
+                tier.purge()
+                tier.close()
+        shutil.rmtree(trial_folder, ignore_errors=True)
 
 
 def _report(name: str, folder: str) -> TierReport:
@@ -111,7 +125,7 @@ def _place(folder: str) -> CloudPlace:
 def _trial_folder(folder: str | None) -> Iterator[str]:
     if folder is not None:
         os.makedirs(folder, exist_ok=True)
-    made = tempfile.mkdtemp(prefix="trial-", dir=folder)
+    made = tempfile.mkdtemp(prefix=_TRIAL, dir=folder)
     try:
         yield made
     finally:

@@ -66,11 +66,16 @@ class Records:
         with self._lock:
             return sorted(region for found, region in self._rows if found == kind)
 
-    def clear(self) -> None:
-        """Forget everything."""
+    def clear(self, *, but: tuple[str, str, str]) -> None:
+        """Forget everything, at one stroke, but for one record, named by kind, region and id."""
+        kind, region, ident = but
         with self._lock:
-            self._database.execute("DELETE FROM record")
+            self._database.execute(
+                "DELETE FROM record WHERE NOT (kind = ? AND region = ? AND id = ?)", but
+            )
+            kept = self._rows.get((kind, region), {})[ident]
             self._rows.clear()
+            self._rows[kind, region] = {ident: kept}
 
     def close(self) -> None:
         """Close the file."""

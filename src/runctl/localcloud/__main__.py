@@ -1,0 +1,39 @@
+"""``python -m runctl.localcloud serve|purge --folder DIR``: how ``runctl cloud`` starts a cloud.
+
+Each prints one JSON document: what there is, or ``{"error": {"code": …, "message": …}}``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+
+def main() -> int:
+    """Do what the command line says; return the exit status."""
+    words = _parser().parse_args()
+    folder = words.folder.absolute()
+    if words.verb == "purge":
+        from runctl.localcloud.purging import purge  # noqa: PLC0415
+
+        return purge(folder)
+    from runctl.localcloud.serving import Wish, serve  # noqa: PLC0415
+
+    return serve(Wish(folder, words.tier, words.port))
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m runctl.localcloud", description=__doc__)
+    verbs = parser.add_subparsers(dest="verb", required=True)
+    serve = verbs.add_parser("serve", help="serve the cloud of a folder until SIGTERM")
+    serve.add_argument("--tier", default="auto")
+    serve.add_argument("--port", type=int, default=0)
+    purge = verbs.add_parser("purge", help="remove a cloud that is not being served")
+    for one in (serve, purge):
+        one.add_argument("--folder", type=Path, required=True)
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())
