@@ -32,6 +32,11 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "quick"))
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """``--cloud=aws`` runs the scenarios that know no cloud on AWS; it costs money."""
+    parser.addoption("--cloud", choices=("local", "aws"), default="local", help="where to run")
+
+
 @pytest.fixture(autouse=True)
 def _neither_socket_nor_sleep(request: pytest.FixtureRequest) -> None:
     """Make a socket of any family, and any sleep, fail the unit or property test it is in."""

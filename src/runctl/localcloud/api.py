@@ -8,6 +8,7 @@ and happens after the commit.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -25,6 +26,7 @@ from runctl.localcloud.wire.validation import validate
 if TYPE_CHECKING:
     from runctl.localcloud.cloud import Cloud
 
+_LOG = logging.getLogger(__name__)
 BODY_LIMIT_BYTES = 4 << 20
 
 
@@ -100,6 +102,10 @@ class Api:
                 "call", service=service, operation=name, region=region, error=error.code
             )
             return write_error(service, error, request_id)
+        except Exception:  # noqa: BLE001 - a fault of ours is answered in the protocol, never as HTML
+            _LOG.exception("%s:%s", service, name)
+            words = "An internal error has occurred; the log of the local cloud tells which."
+            return write_error(service, AwsError("InternalError", words, 500), request_id)
 
     def _read(self, request: Request) -> bytes:
         body = request.body.read(BODY_LIMIT_BYTES + 1)

@@ -9,6 +9,8 @@ if TYPE_CHECKING:
     from runctl.localcloud.cloud import Cloud
 
 _MODULES = (
+    "ec2.imageattributes",
+    "ec2.imagemaking",
     "ec2.images",
     "ec2.instances.attributes",
     "ec2.instances.changes",

@@ -85,7 +85,8 @@ def check_form(noun: Noun, ident: str) -> None:
     if noun is FLEET or re.fullmatch(rf"{noun.prefix}-[0-9a-f]{{8}}([0-9a-f]{{9}})?", ident):
         return
     if noun in (INSTANCE, IMAGE, SECURITY_GROUP):
-        raise AwsError(f"{_stem(noun)}.Malformed", f'Invalid id: "{ident}"')
+        words = "" if ident.startswith(f"{noun.prefix}-") else f' (expecting "{noun.prefix}-...")'
+        raise AwsError(f"{_stem(noun)}.Malformed", f'Invalid id: "{ident}"{words}')
     raise AwsError(
         "InvalidParameterValue",
         f"Value ({ident}) for parameter {_parameter(noun)} is invalid. "

@@ -35,7 +35,7 @@ def make_root_and_data_volumes(
 
     ``wanted`` are the BlockDeviceMappings of RunInstances, put over those of the image.
     """
-    mappings = {one["DeviceName"]: one for one in image["BlockDeviceMappings"]}
+    mappings = {one["DeviceName"]: one for one in image["BlockDeviceMappings"] if "Ebs" in one}
     for one in wanted:
         device = one.get("DeviceName", "")
         if one.get("NoDevice") is not None:
@@ -98,6 +98,7 @@ def _image_sizes(call: Call) -> dict[str, int]:
         mapping["Ebs"]["SnapshotId"]: mapping["Ebs"]["VolumeSize"]
         for image in published(call.region).values()
         for mapping in image["BlockDeviceMappings"]
+        if "Ebs" in mapping
     }
 
 

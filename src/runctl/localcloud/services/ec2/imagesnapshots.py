@@ -1,0 +1,157 @@
+"""The snapshots behind images: taken of an instance's volumes, copied, deleted with an image."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from runctl.localcloud.api import Call
+from runctl.localcloud.services.ec2.idents import SNAPSHOT, VOLUME, find, new_id
+from runctl.localcloud.services.ec2.images import image_of_snapshot
+from runctl.localcloud.services.ec2.tags import tags_for
+from runctl.localcloud.services.ec2.volumes.files import (
+    GIB,
+    copy_sparse,
+    remove,
+    snapshot_path,
+    volume_path,
+)
+from runctl.localcloud.state.records import Record
+
+if TYPE_CHECKING:
+    from runctl.localcloud.cloud import Cloud
+
+Mapping = dict[str, Any]
+_SHAPE = ("VolumeType", "Iops", "Throughput")
+
+
+def take_snapshots(
+    call: Call, instance: Record, image_id: str, wanted: list[Mapping]
+) -> list[Mapping]:
+    """Begin a snapshot of each volume of an instance; return the mappings of its image.
+
+    ``wanted`` are the BlockDeviceMappings of CreateImage, put over what is attached.
+    """
+    changes = {one.get("DeviceName"): one for one in wanted}
+    disk = {key: one for key, one in instance["_Image"].items() if key.startswith("_")}
+    found = []
+    for attached in instance["BlockDeviceMappings"]:
+        device = attached["DeviceName"]
+        change = changes.pop(device, {})
+        if change.get("NoDevice") is not None:
+            continue
+        volume = find(call, VOLUME, attached["Ebs"]["VolumeId"])
+        words = f"Created by CreateImage({instance['InstanceId']}) for {image_id}"
+        snapshot = _begin(call, volume, words, ("volume", volume["VolumeId"]))
+        if device == instance["RootDeviceName"]:
+            snapshot["_Disk"] = disk
+        ebs = _ebs(volume, snapshot, attached["Ebs"]["DeleteOnTermination"])
+        found.append({"DeviceName": device, "Ebs": {**ebs, **change.get("Ebs", {})}})
+    return found + [one for one in changes.values() if one.get("NoDevice") is None]
+
+
+def copy_snapshots(call: Call, source: Record, region: str, image_id: str) -> list[Mapping]:
+    """Begin copies of the snapshots of an image; return the mappings of its copy."""
+    return [
+        _copy(call, one, source["ImageId"], region, image_id) if "Ebs" in one else one
+        for one in source["BlockDeviceMappings"]
+    ]
+
+
+def _copy(call: Call, mapping: Mapping, source_id: str, region: str, image_id: str) -> Mapping:
+    ebs = mapping["Ebs"]
+    old = call.table(SNAPSHOT.kind, region).get(ebs["SnapshotId"]) or {}
+    words = (
+        f"Copied for DestinationAmi {image_id} from SourceAmi {source_id} for SourceSnapshot "
+        f"{ebs['SnapshotId']}."
+    )
+    volume = {
+        "VolumeId": "vol-ffffffff",  # how AWS shows that a snapshot is a copy
+        "Size": ebs["VolumeSize"],
+        "Encrypted": bool(call.get("Encrypted") or ebs.get("Encrypted")),
+    }
+    snapshot = _begin(call, volume, words, ("snapshot", ebs["SnapshotId"]))
+    snapshot["_Disk"] = old.get("_Disk", {})
+    changed = {"SnapshotId": snapshot["SnapshotId"], "Encrypted": volume["Encrypted"]}
+    return {**mapping, "Ebs": {**ebs, **changed}}
+
+
+def _begin(call: Call, volume: Record, words: str, source: tuple[str, str]) -> Record:
+    ident = new_id(SNAPSHOT)
+    snapshot = {
+        "SnapshotId": ident,
+        "VolumeId": volume["VolumeId"],
+        "VolumeSize": volume["Size"],
+        "State": "pending",
+        "Progress": "0%",
+        "StartTime": call.cloud.clock(),
+        "OwnerId": call.cloud.account,
+        "Description": words,
+        "Encrypted": volume["Encrypted"],
+        "StorageTier": "standard",
+        "Tags": tags_for(call, SNAPSHOT),
+        "_Source": list(source),
+    }
+    return call.table(SNAPSHOT.kind).put(ident, snapshot)
+
+
+def _ebs(volume: Record, snapshot: Record, is_deleted_with: bool) -> Mapping:
+    return {
+        "DeleteOnTermination": is_deleted_with,
+        "SnapshotId": snapshot["SnapshotId"],
+        "VolumeSize": volume["Size"],
+        "Encrypted": volume["Encrypted"],
+        **{name: volume[name] for name in _SHAPE if volume.get(name) is not None},
+    }
+
+
+def map_snapshot(call: Call, mapping: Mapping) -> Mapping:
+    """Return a mapping of RegisterImage with what its snapshot says."""
+    ebs = mapping.get("Ebs")
+    if not ebs or not ebs.get("SnapshotId"):
+        return mapping
+    snapshot = find(call, SNAPSHOT, ebs["SnapshotId"])
+    known = {
+        "DeleteOnTermination": True,
+        "VolumeType": "gp2",
+        "VolumeSize": snapshot["VolumeSize"],
+        "Encrypted": snapshot["Encrypted"],
+    }
+    return {**mapping, "Ebs": {**known, **ebs}}
+
+
+def complete(cloud: Cloud, region: str, ident: str | None) -> None:
+    """Copy what a snapshot that was begun here is of, and say that it is complete."""
+    found = cloud.records.peek(SNAPSHOT.kind, region, ident or "")
+    if ident is None or found is None or found["State"] != "pending":
+        return
+    kind, source_id = found["_Source"]
+    source = (volume_path if kind == "volume" else snapshot_path)(cloud, source_id)
+    with cloud.jobs.alone(f"{SNAPSHOT.kind}:{ident}"):
+        _copy_bytes(source, snapshot_path(cloud, ident), found["VolumeSize"])
+    with cloud.records.transaction() as transaction:
+        table = transaction.table(SNAPSHOT.kind, region)
+        if ident in table:
+            table.edit(ident).update({"State": "completed", "Progress": "100%"})
+
+
+def _copy_bytes(source: Path, target: Path, size_gib: int) -> None:
+    if source.exists() and not target.exists():  # a root disk is no file
+        copy_sparse(source, target, size_gib * GIB)
+
+
+def drop_snapshots(call: Call, image: Record) -> list[dict[str, str]]:
+    """Delete the snapshots of an image that has gone, but for those of another image too."""
+    results = []
+    for mapping in image["BlockDeviceMappings"]:
+        ident = mapping.get("Ebs", {}).get("SnapshotId")
+        if ident not in call.table(SNAPSHOT.kind):
+            continue
+        if image_of_snapshot(call, ident):
+            results.append({"SnapshotId": ident, "ReturnCode": "skipped"})
+            continue
+        call.table(SNAPSHOT.kind).delete(ident)
+        call.then(partial(remove, snapshot_path(call.cloud, ident)))
+        results.append({"SnapshotId": ident, "ReturnCode": "success"})
+    return results
