@@ -9,7 +9,7 @@ from ipaddress import IPv4Network
 
 from runctl.localcloud.machines.errors import MachineError
 from runctl.localcloud.machines.results import End, Event, Feature, State, TierReport
-from runctl.localcloud.machines.spec import MachineSpec
+from runctl.localcloud.machines.spec import MachineSpec, Volume
 
 
 @dataclass
@@ -33,6 +33,9 @@ class PaperMachine:
 
     def reboot(self, grace_s: float = 0.0) -> None:
         self.done.append("reboot")
+
+    def attach(self, volume: Volume) -> None:
+        self.done.append(f"attach {volume.device}")
 
 
 class PaperTier:

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 Mapping = dict[str, Any]
 _SHAPE = ("VolumeType", "Iops", "Throughput")
+_DISK = ("_LoginUser", "_HasPython", "_Init")
 
 
 def take_snapshots(
@@ -34,7 +35,7 @@ def take_snapshots(
     ``wanted`` are the BlockDeviceMappings of CreateImage, put over what is attached.
     """
     changes = {one.get("DeviceName"): one for one in wanted}
-    disk = {key: one for key, one in instance["_Image"].items() if key.startswith("_")}
+    disk = {key: one for key, one in instance["_Image"].items() if key in _DISK}
     found = []
     for attached in instance["BlockDeviceMappings"]:
         device = attached["DeviceName"]

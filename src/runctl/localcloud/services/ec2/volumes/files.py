@@ -40,6 +40,15 @@ def make_blank(path: Path, size_bytes: int) -> None:
     new.replace(path)
 
 
+def make_volume(cloud: Cloud, ident: str, snapshot_id: str, size_bytes: int) -> Path:
+    """Make the file of a volume, blank or with what its snapshot holds, unless it is there."""
+    path, snapshot = volume_path(cloud, ident), snapshot_path(cloud, snapshot_id or "none")
+    if snapshot.exists() and not path.exists():
+        copy_sparse(snapshot, path, size_bytes)
+    make_blank(path, size_bytes)
+    return path
+
+
 def copy_sparse(source: Path, target: Path, size_bytes: int) -> None:
     """Copy what a file holds, and not its holes; the copy may be larger than the source."""
     new = target.with_suffix(".new")

@@ -11,7 +11,7 @@ from runctl.localcloud.machines.spec import Volume
 from runctl.localcloud.services.ec2.idents import SNAPSHOT, VOLUME, find, new_id
 from runctl.localcloud.services.ec2.machineimages import published
 from runctl.localcloud.services.ec2.tags import tags_in
-from runctl.localcloud.services.ec2.volumes.files import GIB, make_blank, volume_path
+from runctl.localcloud.services.ec2.volumes.files import GIB, make_volume
 from runctl.localcloud.services.ec2.volumes.records import (
     attachment_of,
     drop_attachment,
@@ -136,8 +136,8 @@ def attach_one(cloud: Cloud, volume: Record, instance_id: str, device: str) -> N
     if Feature.BLOCK_DEVICES not in cloud.tier.report.features:
         return
     machine = cloud.tier.find(instance_id)
-    path = volume_path(cloud, volume["VolumeId"])
-    make_blank(path, volume["Size"] * GIB)
+    ident = volume["VolumeId"]
+    path = make_volume(cloud, ident, volume["SnapshotId"], volume["Size"] * GIB)
     if machine is None:
         raise MachineError("attach", f"the machine of {instance_id} is not there")
-    machine.attach(Volume(volume["VolumeId"], str(path), device))
+    machine.attach(Volume(ident, str(path), device))

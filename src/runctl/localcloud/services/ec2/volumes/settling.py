@@ -9,10 +9,8 @@ from runctl.localcloud.machines.errors import MachineGone, VolumeBusy
 from runctl.localcloud.machines.results import State
 from runctl.localcloud.services.ec2.volumes.files import (
     GIB,
-    copy_sparse,
-    make_blank,
+    make_volume,
     remove,
-    snapshot_path,
     volume_path,
 )
 from runctl.localcloud.services.ec2.volumes.instances import attach_one
@@ -44,15 +42,12 @@ def settle_volume(cloud: Cloud, region: str, ident: str) -> None:
 
 
 def _create(cloud: Cloud, region: str, volume: Record) -> None:
-    ident, path = volume["VolumeId"], volume_path(cloud, volume["VolumeId"])
+    ident = volume["VolumeId"]
     rest_s = volume["CreateTime"] + cloud.pace.volume_s - cloud.clock()
     if rest_s > 0:
         cloud.settle_later(rest_s, "volume", region, ident)
         return
-    snapshot = snapshot_path(cloud, volume["SnapshotId"] or "none")
-    if snapshot.exists() and not path.exists():
-        copy_sparse(snapshot, path, volume["Size"] * GIB)
-    make_blank(path, volume["Size"] * GIB)
+    make_volume(cloud, ident, volume["SnapshotId"], volume["Size"] * GIB)
     with cloud.records.transaction() as transaction:
         table = transaction.table("volume", region)
         if ident in table and table.edit(ident)["State"] == "creating":
