@@ -136,6 +136,7 @@ def test_a_unit_runs_as_its_user_and_comes_back_after_a_reboot(systemd: Workplac
     )
     install = "cat > /etc/systemd/system/ours.service; systemctl enable --now ours"
     systemd.sh(machine, install, stdin=UNIT)
+    systemd.until(lambda: _count(systemd, machine) == 2, "it has run")
     machine.reboot()
     systemd.until(lambda: _count(systemd, machine) == 4, "it has run twice")
     lines = systemd.sh(machine, "cat /var/tmp/ran").split()

@@ -17,7 +17,7 @@ SOURCES = Path(__file__).parents[3] / "src"
 UID = "54321"
 PYTHON = "/usr/bin/python3"
 SCRIPT = """
-import json, os, sys, time
+import json, os, signal, sys, time
 from runctl.localcloud.machines.machine import CommandRequest
 from runctl.localcloud.machines.probe import make_tier, probe
 from runctl.localcloud.machines.spec import CloudPlace, MachineSpec
@@ -45,6 +45,12 @@ if report.is_usable:
     said["exit_status"] = status.exit_status
     said["listeners"] = sorted(machine.listeners())
     said["uids"] = [os.stat("/proc/%d" % machine.hello()[one]).st_uid for one in ("pid", "init")]
+    script = "setsid sleep 600 & setsid sleep 601"
+    machine.exec(CommandRequest(id="three", argv=("/bin/sh", "-c", script)))
+    pids = [machine.hello()[one] for one in ("pid", "init")]
+    os.kill(pids[0], signal.SIGSTOP)
+    for pid in reversed(pids):
+        os.kill(pid, signal.SIGKILL)
     tier.purge()
     said["left"] = os.listdir(folder + "/cloud")
     tier.close()

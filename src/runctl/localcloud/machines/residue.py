@@ -12,6 +12,7 @@ from runctl.localcloud.machines.errors import MachineError
 from runctl.localcloud.machines.keeper import cgroups, kernel, loops
 from runctl.localcloud.machines.keeper.devices import unescaped
 from runctl.localcloud.machines.keeper.folder import start_time
+from runctl.localcloud.machines.keeper.manner import MARK
 from runctl.localcloud.machines.spec import CloudPlace
 
 _PATIENCE_S = 15.0
@@ -109,16 +110,21 @@ def _pids() -> list[int]:
 
 
 def _is_ours(pid: int, folder: bytes) -> bool:
-    """Whether a process is a keeper's: the folder is an argument of its own."""
-    try:
-        with open(f"/proc/{pid}/cmdline", "rb") as file:
-            arguments = file.read().split(b"\0")
-    except OSError:
-        return False
+    """Whether a process is a keeper, or bears the mark of an instance of plain processes."""
+    arguments, environment = _words(pid, "cmdline"), _words(pid, "environ")
     is_keeper = any(argument.endswith(b"machines/keeper") for argument in arguments)
-    return is_keeper and any(
-        argument == folder or argument.startswith(folder + b"/") for argument in arguments
-    )
+    named = arguments if is_keeper else []
+    mark = MARK.encode() + b"="
+    named += [one.removeprefix(mark) for one in environment if one.startswith(mark)]
+    return any(one == folder or one.startswith(folder + b"/") for one in named)
+
+
+def _words(pid: int, name: str) -> list[bytes]:
+    try:
+        with open(f"/proc/{pid}/{name}", "rb") as file:
+            return file.read().split(b"\0")
+    except OSError:
+        return []
 
 
 def _mounts() -> list[str]:

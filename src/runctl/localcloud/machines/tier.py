@@ -145,10 +145,13 @@ class Tier:
 
     def _start_keeper(self, path: str) -> None:
         argv = [sys.executable, "-I", "-S", KEEPER, "start", path]
-        result = subprocess.run(
-            argv, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False,
-            timeout=_LAUNCH_TIMEOUT_S,
-        )  # fmt: skip
+        try:
+            result = subprocess.run(
+                argv, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False,
+                timeout=_LAUNCH_TIMEOUT_S,
+            )  # fmt: skip
+        except subprocess.TimeoutExpired as fault:
+            raise MachineError("keeper", str(fault)) from fault
         try:
             outcome = json.loads(result.stdout)
         except ValueError:

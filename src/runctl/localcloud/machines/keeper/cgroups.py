@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import time
 
 _ROOT = "/sys/fs/cgroup"
 _V2 = (_ROOT, f"{_ROOT}/unified")
+_PATIENCE_S = 2.0
 _V1 = ("freezer", "memory", "pids")
 
 
@@ -41,9 +43,12 @@ class Cgroup:
         """Stop or go on, all at once; return whether there is a freezer."""
         if "freezer" in self.folders:
             state = "FROZEN" if is_frozen else "THAWED"
-            _write(os.path.join(self.folders["freezer"], "freezer.state"), state)
+            path = os.path.join(self.folders["freezer"], "freezer.state")
+            _write(path, state)
+            _await(path, state)
         elif "v2" in self.folders:
             _write(os.path.join(self.folders["v2"], "cgroup.freeze"), str(int(is_frozen)))
+            _await(os.path.join(self.folders["v2"], "cgroup.events"), f"frozen {int(is_frozen)}")
         else:
             return False
         return True
@@ -79,6 +84,16 @@ def remove_tree(folder: str) -> None:
             os.rmdir(place)
         except OSError:
             pass  # the purge says what is left
+
+
+def _await(path: str, words: str) -> None:
+    """Wait until all have stopped, or one will not."""
+    deadline = time.monotonic() + _PATIENCE_S
+    while time.monotonic() < deadline:
+        with open(path, encoding="ascii") as file:
+            if words in file.read():
+                return
+        time.sleep(0.001)
 
 
 def _write(path: str, text: str) -> None:

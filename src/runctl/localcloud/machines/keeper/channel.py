@@ -19,17 +19,19 @@ _DESCRIPTORS = 16
 class Channel:
     """One end of a pair."""
 
-    def __init__(self, end: socket.socket) -> None:
+    def __init__(self, end: socket.socket, *, is_patient: bool = True) -> None:
         self._socket = end
+        self._flags = 0 if is_patient else socket.MSG_DONTWAIT
 
     def fileno(self) -> int:
         """Return the descriptor to wait for."""
         return self._socket.fileno()
 
     def send(self, message: Message, descriptors: Sequence[int] = ()) -> None:
-        """Send; raise ``OSError`` where the other end is gone."""
+        """Send; raise ``OSError`` where the other end is gone, or does not listen."""
         ancillary = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", descriptors))]
-        self._socket.sendmsg([json.dumps(message).encode()], ancillary if descriptors else [])
+        raw = [json.dumps(message).encode()]
+        self._socket.sendmsg(raw, ancillary if descriptors else [], self._flags)
 
     def receive(self) -> tuple[Message, list[int]] | None:
         """Return the next message, and its descriptors; None where the other end is gone."""
@@ -51,6 +53,6 @@ class Channel:
 
 
 def pair() -> tuple[Channel, Channel]:
-    """Return two ends that hear each other."""
+    """Return two ends that hear each other: the keeper's, which waits for nobody, and the other."""
     one, other = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-    return Channel(one), Channel(other)
+    return Channel(one, is_patient=False), Channel(other)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 from time import time
@@ -67,6 +68,8 @@ class Commands:
         known = self._folder.read(places.COMMANDS, name, STATUS)
         if known is not None:
             return known
+        if self.channel is None:
+            raise OSError(errno.ESHUTDOWN, "the instance is going down")
         os.makedirs(self._folder.at(places.COMMANDS, name), exist_ok=True)
         command = Command(name, _fresh_status())
         command.then = then
@@ -116,10 +119,12 @@ class Commands:
             streams.append(output.writing_end)
             self._watch(command, output)
         asked = os.open(f"{place}/{REQUEST}", os.O_RDONLY | os.O_CLOEXEC)
-        self._send({"run": command.name}, [asked, *streams])
+        is_sent = self._send({"run": command.name}, [asked, *streams])
         for descriptor in (asked, *streams):
             os.close(descriptor)
-        if request.get("timeout_s"):
+        if not is_sent:
+            self._finish(command, "lost")
+        elif request.get("timeout_s"):
             command.timer = self._reactor.after(
                 request["timeout_s"], lambda: self._time_out(command)
             )
@@ -127,12 +132,14 @@ class Commands:
     def _watch(self, command: Command, output: Output) -> None:
         self._reactor.watch(output.descriptor, lambda: self._copy(command, output))
 
-    def _send(self, message: Message, descriptors: list[int] | None = None) -> None:
+    def _send(self, message: Message, descriptors: list[int] | None = None) -> bool:
+        """Send, unless the instance is about to end, or takes nothing more while it is frozen."""
         try:
             if self.channel is not None:
                 self.channel.send(message, descriptors or ())
         except OSError:
-            pass  # the instance is about to end, and its commands with it
+            return False
+        return self.channel is not None
 
     def _copy(self, command: Command, output: Output) -> None:
         if not output.copy():

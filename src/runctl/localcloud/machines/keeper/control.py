@@ -36,7 +36,7 @@ class Caller:
             sent = self.connection.sendmsg([line], rights if descriptors else [])
             self.connection.sendall(line[sent:])
         except OSError:
-            pass  # the connection's end will be seen
+            self.hears_events = False  # it has gone, or does not listen: nobody waits for it again
 
 
 class Control:
@@ -83,7 +83,15 @@ class Control:
             return
         *lines, caller.pending = (caller.pending + chunk).split(b"\n")
         for line in lines:
-            self._obey(caller, json.loads(line))
+            self._take(caller, line)
+
+    def _take(self, caller: Caller, line: bytes) -> None:
+        try:
+            message = json.loads(line)
+        except ValueError as fault:
+            caller.answer({"ok": False, "error": str(fault)})
+            return
+        self._obey(caller, message)
 
 
 def _listen(folder: Folder) -> socket.socket:

@@ -177,6 +177,7 @@ class Keeper:
         received = self._channel.receive()
         if received is None:
             self.reactor.forget(self._channel.fileno())
+            self.commands.end_all()  # nobody is left to say how they end
             return
         message = received[0]
         if "power" in message:

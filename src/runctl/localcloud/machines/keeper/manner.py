@@ -8,6 +8,9 @@ from runctl.localcloud.machines.keeper import accounts, kernel
 
 POWER = "run/localcloud/power"
 """What ``shutdown`` and its like write to, from the instance's root."""
+MARK = "RUNCTL_LOCAL_CLOUD_MACHINE"
+"""In the environment of all processes of an instance that has no namespace to go down with, with
+the folder, so that a purge finds them."""
 REAL, SINGLE, NONE = "real", "single", "none"
 
 

@@ -30,11 +30,17 @@ class Output:
             chunk = os.read(self.descriptor, _CHUNK_BYTES)
         except BlockingIOError:
             return True
-        os.write(self._file, chunk[: self._left])
-        self._left -= min(self._left, len(chunk))
+        self._keep(chunk[: self._left])
         if self._also is not None and chunk:
             self._also(chunk)
         return bool(chunk)
+
+    def _keep(self, chunk: bytes) -> None:
+        try:
+            os.write(self._file, chunk)
+            self._left -= len(chunk)
+        except OSError:
+            self._left = 0  # the host's disk is full: the command must not hang on that
 
     def drain(self) -> None:
         """Copy what is still in the pipe, though others hold it open."""

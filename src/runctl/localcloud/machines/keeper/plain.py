@@ -7,7 +7,7 @@ import os
 from runctl.localcloud.machines.keeper import channel, kernel, processes, runner, skeleton
 from runctl.localcloud.machines.keeper import folder as places
 from runctl.localcloud.machines.keeper.faults import Step, leave
-from runctl.localcloud.machines.keeper.manner import NONE, POWER, Manner
+from runctl.localcloud.machines.keeper.manner import MARK, NONE, POWER, Manner
 from runctl.localcloud.machines.keeper.plain_furnishing import TOOLS, furnish
 from runctl.localcloud.machines.keeper.world import World, forget_all_but
 
@@ -16,9 +16,6 @@ if TYPE_CHECKING:
     from runctl.localcloud.machines.keeper.channel import Channel
     from runctl.localcloud.machines.keeper.folder import Folder
     from runctl.localcloud.machines.plan import Plan
-
-MARK = "RUNCTL_LOCAL_CLOUD_MACHINE"
-"""In the environment of all its processes, with the folder, so that a purge finds them."""
 
 
 class PlainWorld(World):

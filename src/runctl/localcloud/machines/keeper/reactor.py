@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import select
+import sys
 from time import monotonic
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+
+_PATIENCE = 20
 
 
 class Reactor:
@@ -18,6 +22,7 @@ class Reactor:
         self._readers: dict[int, Callable[[], None]] = {}
         self._timers: dict[int, tuple[float, Callable[[], None]]] = {}
         self._last_timer = 0
+        self._faults: dict[int, int] = {}
         self.is_over = False
 
     def watch(self, descriptor: int, call: Callable[[], None]) -> None:
@@ -25,6 +30,7 @@ class Reactor:
         if descriptor in self._readers:
             self._poll.unregister(descriptor)
         self._readers[descriptor] = call
+        self._faults.pop(descriptor, None)
         self._poll.register(descriptor, select.EPOLLIN)
 
     def forget(self, descriptor: int) -> None:
@@ -52,18 +58,35 @@ class Reactor:
         """Wait for one thing to happen, and do what is due."""
         for descriptor, _ in self._poll.poll(self._wait_s()):
             call = self._readers.get(descriptor)
-            if call is not None:
-                call()
+            if call is not None and not _is_done(call):
+                self._suspect(descriptor)
         now = monotonic()
         for number, (due, call) in sorted(self._timers.items(), key=lambda one: one[1][0]):
             if due <= now and self._timers.pop(number, None) is not None:
-                call()
+                _is_done(call)
 
     def close(self) -> None:
         """Let go of the kernel's side, in a child that needs its own."""
         self._poll.close()
 
+    def _suspect(self, descriptor: int) -> None:
+        """Give up what fails again and again, as it would keep us busy for ever."""
+        self._faults[descriptor] = self._faults.get(descriptor, 0) + 1
+        if self._faults[descriptor] >= _PATIENCE:
+            self.forget(descriptor)
+
     def _wait_s(self) -> float | None:
         if not self._timers:
             return None
         return max(0.0, min(due for due, _ in self._timers.values()) - monotonic())
+
+
+def _is_done(call: Callable[[], None]) -> bool:
+    """Call; what it fails of goes to the log, and must not end an instance."""
+    try:
+        call()
+    except Exception:  # noqa: BLE001 - one command's fault must not end all others
+        sys.excepthook(*sys.exc_info())
+        sys.stderr.flush()
+        return False
+    return True
