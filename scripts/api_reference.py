@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import runctl
+from runctl.engine.rehearsal import Rehearsal
 
 PAGE = Path(__file__).parents[1] / "docs" / "reference" / "python.md"
 WIDTH = 88
@@ -42,11 +43,16 @@ PROPERTY = """
 
 def page() -> str:
     names = ", ".join(f"`runctl.{name}`" for name in runctl.__all__)
-    one = runctl.Client
-    title = f"## runctl.Client\n\n{prose(one)}\n\n"
-    start = f"```python\n{signature('Client', one.__init__)}\n```\n"
+    start = f"```python\n{signature('Client', runctl.Client.__init__)}\n```\n"
+    client = section("runctl.Client", runctl.Client, start)
+    return (
+        HEAD.format(names=names) + client + "\n" + section("What Client.cloud returns", Rehearsal)
+    )
+
+
+def section(title: str, one: type, start: str = "") -> str:
     entries = [entry(name, each) for name, each in public_attributes(one)]
-    return HEAD.format(names=names) + title + start + "".join(entries)
+    return f"## {title}\n\n{prose(one)}\n{start and chr(10)}{start}" + "".join(entries)
 
 
 def public_attributes(one: type) -> Iterator[tuple[str, Any]]:
@@ -57,7 +63,8 @@ def public_attributes(one: type) -> Iterator[tuple[str, Any]]:
 def entry(name: str, each: Any) -> str:
     if inspect.isfunction(each):
         return METHOD.format(name=name, prose=prose(each), signature=signature(name, each))
-    kind = inspect.signature(each.func).return_annotation
+    getter: Any = each.fget if isinstance(each, property) else each.func
+    kind = inspect.signature(getter).return_annotation
     return PROPERTY.format(name=name, prose=prose(each), kind=kind)
 
 

@@ -34,6 +34,7 @@ from runctl.model.views import (
 # Imported where they are used: a command pays only for what it does.
 if TYPE_CHECKING:
     from runctl.config import Config, ConfigFile, Setting
+    from runctl.engine.rehearsal import Rehearsal as Rehearsal  # noqa: PLC0414 - for others, too
     from runctl.engine.session import Session
 
 
@@ -281,6 +282,16 @@ class Client:
             only=only,
             is_dry_run=is_dry_run,
         )
+
+    # -- rehearsing
+
+    def cloud(self, name: str = "default") -> Rehearsal:
+        """Return the local cloud of a name, there or not: an AWS to rehearse against."""
+        from runctl.config import cloud_folder  # noqa: PLC0415
+        from runctl.engine.rehearsal import Rehearsal, check_name  # noqa: PLC0415
+
+        check_name(name)
+        return Rehearsal(name, cloud_folder(name, self._environ), self._environ)
 
     # -- settings
 

@@ -37,6 +37,12 @@ class ConfigError(RunctlError):
     exit_code = 3
 
 
+class ExtraMissing(ConfigError):
+    """A part of runctl was not installed: it is an extra."""
+
+    code = "extra-missing"
+
+
 class NotFoundError(RunctlError):
     """The thing that was named does not exist."""
 
@@ -115,6 +121,12 @@ class AttemptSuperseded(ConflictError):
     """A later attempt was claimed; what this one writes no longer counts."""
 
     code = "attempt-superseded"
+
+
+class CloudNotRunning(ConflictError):
+    """The request needs a local cloud that runs."""
+
+    code = "cloud-not-running"
 
 
 class AuthError(RunctlError):

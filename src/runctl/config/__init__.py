@@ -11,7 +11,7 @@ from runctl.config.edit import set_value
 from runctl.config.loading import Config, Setting, load, validate
 from runctl.config.origin import Origin
 from runctl.config.owner import owner_id
-from runctl.config.places import ConfigFile, ledger_root, paths, user_dir
+from runctl.config.places import ConfigFile, cloud_folder, ledger_root, paths, user_dir
 from runctl.config.schema import KEYS, Key, Settings, find_key
 
 __all__ = [
@@ -22,6 +22,7 @@ __all__ = [
     "Origin",
     "Setting",
     "Settings",
+    "cloud_folder",
     "find_key",
     "ledger_root",
     "load",

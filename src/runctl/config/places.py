@@ -59,3 +59,8 @@ def ledger_root(config: Config, environ: Mapping[str, str]) -> str:
     is_from_file = origin.kind in ("project", "user") and origin.source is not None
     base = Path(origin.source).parent if is_from_file and origin.source else Path.cwd()
     return str((base / Path(root).expanduser()).resolve())
+
+
+def cloud_folder(name: str, environ: Mapping[str, str]) -> Path:
+    """The folder of the local cloud of a name: ``$XDG_DATA_HOME/runctl/cloud/<name>``."""
+    return _xdg(environ, "XDG_DATA_HOME", ".local/share") / "cloud" / name

@@ -6,6 +6,7 @@ Each prints one JSON document: what there is, or ``{"error": {"code": …, "mess
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from pathlib import Path
 
@@ -18,6 +19,10 @@ def main() -> int:
         from runctl.localcloud.purging import purge  # noqa: PLC0415
 
         return purge(folder)
+    if words.detach and os.fork():
+        os._exit(
+            0
+        )  # whoever has started us reads on, from our child, which is nobody's to wait for
     from runctl.localcloud.serving import Wish, serve  # noqa: PLC0415
 
     return serve(Wish(folder, words.tier, words.port))
@@ -29,6 +34,7 @@ def _parser() -> argparse.ArgumentParser:
     serve = verbs.add_parser("serve", help="serve the cloud of a folder until SIGTERM")
     serve.add_argument("--tier", default="auto")
     serve.add_argument("--port", type=int, default=0)
+    serve.add_argument("--detach", action="store_true", help="go on when the caller has waited")
     purge = verbs.add_parser("purge", help="remove a cloud that is not being served")
     for one in (serve, purge):
         one.add_argument("--folder", type=Path, required=True)

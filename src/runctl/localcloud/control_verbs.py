@@ -9,7 +9,7 @@ import msgspec
 
 from runctl.localcloud import overview
 from runctl.localcloud.faults.changes import add_fault, clear_faults
-from runctl.localcloud.faults.orders import Fault, Order, OrderRefused
+from runctl.localcloud.faults.orders import Fault, Order, OrderRefused, check_order
 from runctl.localcloud.services import quotas
 from runctl.localcloud.services.ec2.idents import INSTANCE, check_form
 from runctl.localcloud.services.ec2.instances.watching import region_of
@@ -125,9 +125,10 @@ def order_fault(host: Host, given: Given, body: bytes) -> Any:
     """Put a fault in force."""
     del given
     order = msgspec.json.decode(body, type=Order)
-    if order.instance is not None and region_of(host.cloud, order.instance) is None:
-        raise Refusal(404, "not-found", f"there is no instance {order.instance}")
     try:
+        check_order(order)
+        if order.instance is not None and region_of(host.cloud, order.instance) is None:
+            raise Refusal(404, "not-found", f"there is no instance {order.instance}")
         return _shown(add_fault(host.cloud, order))
     except OrderRefused as error:
         raise Refusal(400, "fault-refused", str(error)) from error

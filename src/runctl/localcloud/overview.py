@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter
+from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 from runctl.localcloud.machines.results import Feature
@@ -22,6 +23,7 @@ def describe(cloud: Cloud, started: float) -> dict[str, Any]:
         "address": cloud.endpoint,
         "folder": str(cloud.place.folder),
         "account": cloud.account,
+        "version": version("runctl"),
         "pid": os.getpid(),
         "uptime_s": round(cloud.clock() - started, 3),
         "memory_bytes": _memory_bytes(),

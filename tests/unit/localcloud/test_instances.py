@@ -273,7 +273,7 @@ def test_the_nth_call_fails(rehearsal: Rehearsal) -> None:
 
 def test_a_new_instance_is_not_seen_at_once(rehearsal: Rehearsal) -> None:
     ec2 = rehearsal.client("ec2")
-    order = Order(effect="hide", operation="DescribeInstances", seconds=5.0)
+    order = Order(effect="hide", operation="DescribeInstances", delay_s=5.0)
     add_fault(rehearsal.cloud, order)
     [ident] = run(rehearsal)
     assert refusal(ec2.describe_instances, InstanceIds=[ident]) == "InvalidInstanceID.NotFound"

@@ -53,7 +53,7 @@ class Faults:
             return answer
         for fault in self._with_effect("hide"):
             if self._fits(fault.order, call.service, call.operation, call.region):
-                answer = self._hiding.omit(call, answer, fault.order.seconds or 0.0)
+                answer = self._hiding.omit(call, answer, fault.order.delay_s or 0.0)
         return answer
 
     def capacity(
@@ -164,7 +164,7 @@ class Faults:
 
     def _act(self, fault: Fault, call: Call) -> None:
         order, effect = fault.order, fault.order.effect
-        hidden = self._hiding.refuse(call, order.seconds or 0.0) if effect == "hide" else None
+        hidden = self._hiding.refuse(call, order.delay_s or 0.0) if effect == "hide" else None
         if effect == "hide" and hidden is None:
             return
         if effect == "throttle" and self._rates.lets_through(fault, self._cloud.clock()):
@@ -172,7 +172,7 @@ class Faults:
         if not self.hits(fault, service=call.service, operation=call.operation):
             return
         if effect == "delay":
-            self.sleep(order.seconds or 0.0)
+            self.sleep(order.delay_s or 0.0)
         elif effect == "reset":
             raise ConnectionResetError(f"by {fault.id}")
         elif hidden is not None:

@@ -37,7 +37,7 @@ class Order(msgspec.Struct, forbid_unknown_fields=True, kw_only=True, omit_defau
     code: str | None = None
     message: str | None = None
     status: int | None = None
-    seconds: float | None = None
+    delay_s: float | None = None
     """How long a call is delayed, or how long a new thing is hidden."""
     rate: float | None = None
     """Calls a second that are let through."""
@@ -88,12 +88,12 @@ class Fault(msgspec.Struct, kw_only=True, omit_defaults=True):
 _OF_CALLS = {"service", "operation", "region", "bucket", "key"}
 _TAKES: dict[str, set[str]] = {
     "capacity": {"region", "zone", "instance_type", "market", "code", "message"},
-    "delay": {*_OF_CALLS, "seconds"},
+    "delay": {*_OF_CALLS, "delay_s"},
     "deny": {*_OF_CALLS},
     "disk": {"instance"},
     "error": {*_OF_CALLS, "code", "message", "status"},
     "freeze": {"instance"},
-    "hide": {"operation", "region", "seconds"},
+    "hide": {"operation", "region", "delay_s"},
     "kill": {"instance"},
     "network": {"instance"},
     "reset": {*_OF_CALLS},
@@ -101,11 +101,11 @@ _TAKES: dict[str, set[str]] = {
     "truncate": {"operation", "bucket", "key", "bytes"},
 }
 _NEEDS: dict[str, set[str]] = {
-    "delay": {"seconds"},
+    "delay": {"delay_s"},
     "disk": {"instance"},
     "error": {"code"},
     "freeze": {"instance"},
-    "hide": {"seconds"},
+    "hide": {"delay_s"},
     "kill": {"instance"},
     "network": {"instance"},
 }
@@ -127,12 +127,12 @@ def check_order(order: Order) -> None:
     given = {name for name in order.__struct_fields__ if getattr(order, name) not in (None, 0)}
     strange = sorted(given - _TAKES[order.effect] - _EVERYWHERE)
     if strange:
-        raise OrderRefused(f"a fault of the effect {order.effect} takes no {strange[0]}")
+        raise OrderRefused(f"a fault of the effect {order.effect} takes no {_word(strange[0])}")
     missing = sorted(
         name for name in _NEEDS.get(order.effect, set()) if getattr(order, name) is None
     )
     if missing:
-        raise OrderRefused(f"a fault of the effect {order.effect} needs its {missing[0]}")
+        raise OrderRefused(f"a fault of the effect {order.effect} needs its {_word(missing[0])}")
     _check_numbers(order)
     if order.effect == "capacity" and (order.code or CAPACITY_CODES[0]) not in CAPACITY_CODES:
         raise OrderRefused(f"the code is none of {', '.join(CAPACITY_CODES)}")
@@ -143,12 +143,17 @@ def _check_numbers(order: Order) -> None:
         raise OrderRefused("after is at least 0, and count at least 1")
     if order.effect in MACHINE_EFFECTS and (order.after or order.count is not None):
         raise OrderRefused(f"a fault of the effect {order.effect} counts no calls")
-    for name in ("seconds", "rate", "for_s"):
+    for name in ("delay_s", "rate", "for_s"):
         value = getattr(order, name)
         if value is not None and not 0 < value < 10**8:
-            raise OrderRefused(f"{name} must be above 0")
+            raise OrderRefused(f"the {_word(name)} must be above 0")
     if order.status is not None and not 400 <= order.status <= 599:
         raise OrderRefused("the status of an error is of 400 to 599")
+
+
+def _word(name: str) -> str:
+    """Return the name of a field in words."""
+    return {"for_s": "end"}.get(name, name.removesuffix("_s").replace("_", " "))
 
 
 def matches(pattern: str | None, text: str) -> bool:

@@ -32,7 +32,7 @@ class Disturbance:
     def add(self, order: Order) -> None:
         """Add what one fault does."""
         if order.effect == "delay":
-            self.delay_s += order.seconds or 0.0
+            self.delay_s += order.delay_s or 0.0
         elif order.effect == "reset":
             self.is_reset = True
         elif order.effect == "truncate":
