@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ from runctl.localcloud.machines.machine import Machine
 from runctl.localcloud.machines.results import Feature, State
 from runctl.localcloud.machines.spec import Volume
 from tests.localcloud import census
+from tests.localcloud.machines.conftest import TIERS
 from tests.localcloud.machines.workplace import Workplace
 
 BY_ID = "/dev/disk/by-id/nvme-Amazon_Elastic_Block_Store_"
@@ -61,11 +63,32 @@ def test_a_local_disk_of_the_type_is_a_decoy(workplace: Workplace) -> None:
     assert len(decoys) == 2
 
 
-def test_what_is_written_survives_detaching_and_another_instance(workplace: Workplace) -> None:
+@pytest.fixture(params=TIERS)
+def mountable(
+    request: pytest.FixtureRequest, make_workplace: Callable[[str], Workplace]
+) -> Workplace:
+    """A cloud of each tier that has volumes."""
+    place = make_workplace(str(request.param))
+    place.need(Feature.VOLUMES)
+    return place
+
+
+def test_a_volume_is_found_by_its_id_and_by_the_name_that_was_asked_for(
+    mountable: Workplace,
+) -> None:
+    machine = mountable.launch()
+    node = machine.attach(_volume(mountable, "vol-0ab", "/dev/sdf"))
+    assert mountable.sh(machine, f"readlink -f {BY_ID}vol0ab /dev/sdf").split() == [node, node]
+    mountable.sh(machine, f"mkfs.ext4 -q {node}")
+    assert mountable.sh(machine, f"blkid -o value -s TYPE {node}") == "ext4\n"
+
+
+def test_what_is_written_survives_detaching_and_another_instance(mountable: Workplace) -> None:
+    workplace = mountable
     first, second = workplace.launch("i-0a"), workplace.launch("i-0b")
     _write(workplace, first, first.attach(_volume(workplace, "vol-0ab")))
     workplace.sh(first, "umount /data")
-    first.detach("vol-0ab")
+    workplace.until(lambda: _is_detached(first, "vol-0ab"), "it is let go")
     first.detach("vol-0ab")
     assert workplace.sh(first, "ls /dev/disk/by-id") == ""
     node = second.attach(_volume(workplace, "vol-0ab"))
@@ -83,21 +106,24 @@ def test_what_is_synced_survives_the_kill_of_everything(workplace: Workplace) ->
     assert workplace.sh(again, "mount /dev/sdf /data; cat /data/file") == "written\n"
 
 
-def test_a_mounted_volume_is_busy_until_it_is_forced(workplace: Workplace) -> None:
+def test_a_mounted_volume_is_busy_until_it_is_forced(mountable: Workplace) -> None:
+    workplace = mountable
     machine = workplace.launch()
     _write(workplace, machine, machine.attach(_volume(workplace, "vol-0ab")))
     user = workplace.start(machine, "sleep", "600", cwd="/data")
     with pytest.raises(VolumeBusy, match="/data"):
         machine.detach("vol-0ab")
     machine.detach("vol-0ab", is_forced=True)
-    assert workplace.finish(machine, user).status.signal == signal.SIGKILL
+    if Feature.BLOCK_DEVICES in workplace.report.features:
+        assert workplace.finish(machine, user).status.signal == signal.SIGKILL
     looked = workplace.run(machine, "ls", "/data/file")
     assert looked.status.exit_status != 0
-    loops = census.take(str(workplace.folder / "vol-0ab")).loop_devices
-    workplace.until(lambda: not census.take("/vol-0ab").loop_devices, f"free: {loops}")
+    mark = str(workplace.folder / "vol-0ab")
+    workplace.until(lambda: not census.take(mark).loop_devices, "its loop device is free")
 
 
-def test_a_volume_is_there_after_a_reboot_whatever_its_number(workplace: Workplace) -> None:
+def test_a_volume_is_there_after_a_reboot_whatever_its_number(mountable: Workplace) -> None:
+    workplace = mountable
     machine = workplace.launch()
     _write(workplace, machine, machine.attach(_volume(workplace, "vol-0ab")))
     machine.reboot()
@@ -123,11 +149,11 @@ def test_a_volume_is_attached_to_a_frozen_instance(workplace: Workplace) -> None
     workplace.sh(machine, f"test -b {node}")
 
 
-def test_a_tier_without_block_devices_says_so(anywhere: Workplace) -> None:
-    if Feature.BLOCK_DEVICES in anywhere.report.features:
-        pytest.skip("this tier has block devices")
+def test_a_tier_without_volumes_says_so(anywhere: Workplace) -> None:
+    if Feature.VOLUMES in anywhere.report.features:
+        pytest.skip("this tier has volumes")
     machine = anywhere.launch()
-    with pytest.raises(MachineError, match="no block devices"):
+    with pytest.raises(MachineError, match="no volumes"):
         machine.attach(_volume(anywhere, "vol-0ab"))
 
 
@@ -137,6 +163,14 @@ def _volume(workplace: Workplace, volume_id: str, device: str | None = None) -> 
         with path.open("wb") as file:
             file.truncate(SIZE_BYTES)
     return Volume(volume_id, str(path), device)
+
+
+def _is_detached(machine: Machine, volume_id: str) -> bool:
+    try:
+        machine.detach(volume_id)
+    except VolumeBusy:
+        return False
+    return True
 
 
 def _write(workplace: Workplace, machine: Machine, node: str) -> None:

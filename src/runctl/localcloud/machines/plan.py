@@ -55,6 +55,7 @@ if TYPE_CHECKING:
         """An empty file system to begin with; None where the disk cannot have a size."""
         memory_bytes: int | None
         binds: list[Bind]
+        has_volumes: bool
         volumes: list[Volume]
         """Those that it has from the start."""
         instance_store: list[int]

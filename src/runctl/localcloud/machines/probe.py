@@ -30,7 +30,7 @@ _TIERS: dict[str, type[Tier]] = {
 }
 ROOTLESS = ("namespace", "bubblewrap", "plain")
 _TRIAL = "trial-"
-_OPTIONAL = {Feature.DISK_LIMIT, Feature.BLOCK_DEVICES}
+_OPTIONAL = {Feature.DISK_LIMIT, Feature.VOLUMES, Feature.BLOCK_DEVICES}
 
 
 def probe(folder: str | None = None) -> list[TierReport]:

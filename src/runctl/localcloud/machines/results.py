@@ -27,8 +27,10 @@ class Feature(StrEnum):
     MEMORY_LIMIT = "memory_limit"
     FREEZER = "freezer"
     """All processes stop in one moment; without it, one after the other."""
+    VOLUMES = "volumes"
+    """They can be attached, given a file system of the ext family, and mounted by root."""
     BLOCK_DEVICES = "block_devices"
-    """Volumes are block devices: mkfs and mount work."""
+    """Volumes are block devices, with all that goes with it; without it they are files."""
     HIDE_PYTHON = "hide_python"
 
 

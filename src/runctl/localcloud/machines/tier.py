@@ -125,7 +125,7 @@ class Tier:
         """Raise where the spec asks for what this tier lacks."""
         wanted = {Feature.SYSTEMD} if spec.init == "systemd" else set()
         wanted |= set() if spec.has_python else {Feature.HIDE_PYTHON}
-        wanted |= {Feature.BLOCK_DEVICES} if spec.volumes else set()
+        wanted |= {Feature.VOLUMES} if spec.volumes else set()
         lacking = sorted(wanted - self.report.features)
         if lacking:
             raise MachineError("launch", f"the {self.report.name} tier has no {', '.join(lacking)}")
@@ -180,6 +180,7 @@ def _plan(spec: MachineSpec, cloud_id: str, report: TierReport) -> Plan:
         "prefix": addresses.PREFIX, "gateway": None, "switch": None, "disk_image": None,
         "ssh_port": 0,
         "ssh_user": spec.login,
+        "has_volumes": Feature.VOLUMES in report.features,
     }  # fmt: skip
     plan: Plan = {**fields, **tier}  # type: ignore[typeddict-item]
     return plan

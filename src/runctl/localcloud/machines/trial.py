@@ -15,6 +15,7 @@ from runctl.localcloud.machines.spec import CloudPlace, MachineSpec
 from runctl.localcloud.machines.tier import Tier
 
 _PATIENCE_S = 30.0
+_FUSE = "command -v fuse2fs > /dev/null && (exec 3<> /dev/fuse) 2> /dev/null && echo fuse"
 _SYSTEMD = ("/lib/systemd/systemd", "/usr/lib/systemd/systemd")
 
 
@@ -39,6 +40,8 @@ def _features(tier: Tier, machine: Machine, promised: frozenset[Feature]) -> fro
         found.discard(Feature.SUDO)
     if not _answers_ssh(machine):
         found.discard(Feature.SSH)
+    if Feature.BLOCK_DEVICES not in found and _output(tier, machine, "root", _FUSE) != "fuse\n":
+        found.discard(Feature.VOLUMES)
     if not any(map(os.path.exists, _SYSTEMD)):
         found.discard(Feature.SYSTEMD)
     groups = cgroups.Cgroup(f"rcl{tier.cloud.id}/i-trial").found()
@@ -52,8 +55,9 @@ def _features(tier: Tier, machine: Machine, promised: frozenset[Feature]) -> fro
 def _output(tier: Tier, machine: Machine, user: str, script: str) -> str:
     """Return what a command writes."""
     over = Signal()
-    tier.listen(lambda event: over.set() if event.command_id == f"trial-{user}" else None)
-    request = CommandRequest(id=f"trial-{user}", argv=("/bin/sh", "-c", script), user=user)
+    name = f"trial-{len(machine.commands())}"
+    tier.listen(lambda event: over.set() if event.command_id == name else None)
+    request = CommandRequest(id=name, argv=("/bin/sh", "-c", script), user=user)
     status = machine.exec(request)
     if status.state == "running" and not over.wait(_PATIENCE_S):
         raise MachineError("exec", "a command did not end")

@@ -7,7 +7,7 @@ import stat
 
 from runctl.localcloud.machines.keeper import folder as places
 from runctl.localcloud.machines.keeper import kernel, loops, skeleton
-from runctl.localcloud.machines.keeper.devices import BLOCKS, NUMBERS, make_node, show_in_sys
+from runctl.localcloud.machines.keeper.devices import BLOCKS, FILES, NUMBERS, make_node, show_in_sys
 from runctl.localcloud.machines.keeper.furnishing import Furnishing
 from runctl.localcloud.machines.keeper.layering import Layers
 from runctl.localcloud.machines.keeper.manner import POWER
@@ -135,8 +135,11 @@ class Building:
     def _mount_devices(self) -> None:
         dev = f"{self._root}/dev"
         kernel.mount("tmpfs", dev, "tmpfs", kernel.MS_NOSUID, "mode=755,size=4m")
-        for name, minor in {**_DEVICES, "tty": 0}.items():
-            self._make_device(f"{dev}/{name}", name, os.makedev(5 if name == "tty" else 1, minor))
+        numbers = {name: os.makedev(1, minor) for name, minor in _DEVICES.items()}
+        others = {"tty": os.makedev(5, 0), "fuse": os.makedev(10, 229)}
+        for name, number in {**numbers, **others}.items():
+            if os.path.exists(f"/dev/{name}"):
+                self._make_device(f"{dev}/{name}", name, number)
         for name, target in _DEVICE_LINKS.items():
             os.symlink(target, f"{dev}/{name}")
         for name, mode in {"pts": 0o755, "shm": 0o1777, "disk/by-id": 0o755}.items():
@@ -177,6 +180,13 @@ class Building:
         os.mkfifo(f"{self._root}/{POWER}", 0o600)
 
     def _bind(self) -> None:
+        if self._root_number is None and self._plan["has_volumes"]:
+            source, target = self._folder.at(places.VOLUMES), f"{self._root}/{FILES}"
+            os.makedirs(source, exist_ok=True)
+            os.makedirs(target, exist_ok=True)
+            kernel.bind(source, target)
+            for device in self._devices:
+                device.show(self._root)
         for bind in self._plan["binds"]:
             target = self._root + bind["target"]
             if os.path.isdir(bind["source"]):

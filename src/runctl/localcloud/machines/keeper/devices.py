@@ -8,10 +8,16 @@ from __future__ import annotations
 import os
 import stat
 
+from runctl.localcloud.machines.keeper import kernel
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from runctl.localcloud.machines.plan import Message
 
+FILES = "run/localcloud/volumes"
+"""Where the files are that stand for block devices."""
 _LOOP_MAJOR = 7
 _VOLUME = "nvme-Amazon_Elastic_Block_Store_"
 _STORE = "nvme-Amazon_EC2_NVMe_Instance_Storage_AWS"
@@ -56,26 +62,73 @@ class Device:
 
     def show(self, root: str) -> Message:
         """Let it be there."""
-        make_node(root + self.node, self.number)
+        self._make(root)
         for link in self.links:
             path = f"{root}/dev/{link}"
             os.makedirs(os.path.dirname(path), exist_ok=True)
             if not os.path.lexists(path):
                 up = "../" * link.count("/")
                 os.symlink(f"{up}{os.path.basename(self.node)}", path)
-        show_in_sys(root, os.path.basename(self.node), self.number)
         return {}
+
+    def mounts(self) -> list[str]:
+        """Return where the instance has mounted it, the latest first; to be called inside."""
+        return mounts_of(lambda fields: fields[2] == f"{_LOOP_MAJOR}:{self.number}")
+
+    def holders(self) -> list[int]:
+        """Return the processes that have it, or a file on it, open."""
+        device = os.makedev(_LOOP_MAJOR, self.number)
+        return holders_of(lambda found: device in (found.st_dev, found.st_rdev))
 
     def hide(self, root: str) -> None:
         """Let it be gone."""
+        self._unmake(root)
+        for link in self.links:
+            if os.path.lexists(f"{root}/dev/{link}"):
+                os.unlink(f"{root}/dev/{link}")
+
+    def _make(self, root: str) -> None:
+        make_node(root + self.node, self.number)
+        show_in_sys(root, os.path.basename(self.node), self.number)
+
+    def _unmake(self, root: str) -> None:
         in_sys = [
             f"{BLOCKS}/{os.path.basename(self.node)}",
             f"{NUMBERS}/{_LOOP_MAJOR}:{self.number}",
         ]
-        in_dev = [f"dev/{link}" for link in self.links]
-        for path in [f"{root}/{name}" for name in [self.node[1:], *in_dev, *in_sys]]:
+        for path in [f"{root}/{name}" for name in [self.node[1:], *in_sys]]:
             if os.path.lexists(path):
                 os.unlink(path)
+
+
+class FileDevice(Device):
+    """A file that the instance has in place of a block device; fuse2fs mounts what is in it."""
+
+    def __init__(self, path: str, index: int, volume_id: str, hint: str | None) -> None:
+        super().__init__(-1, index, _VOLUME + volume_id.replace("-", ""), hint)
+        self._file = f"/{FILES}/{volume_id}"
+        found = os.stat(path)
+        self._identity = (found.st_dev, found.st_ino)
+
+    def mounts(self) -> list[str]:
+        """Return where the instance has mounted it, the latest first; to be called inside."""
+        return mounts_of(
+            lambda fields: "-" in fields and fields[fields.index("-") + 2] == self.node
+        )
+
+    def holders(self) -> list[int]:
+        """Return the processes that have it open."""
+        return holders_of(lambda found: (found.st_dev, found.st_ino) == self._identity)
+
+    def _make(self, root: str) -> None:
+        if not os.path.lexists(root + self.node):
+            os.close(os.open(root + self.node, os.O_CREAT | os.O_WRONLY, 0o660))
+            kernel.bind(root + self._file, root + self.node)
+
+    def _unmake(self, root: str) -> None:
+        if os.path.lexists(root + self.node):
+            kernel.unmount(root + self.node)
+            os.unlink(root + self.node)
 
 
 def make_node(path: str, number: int) -> None:
@@ -93,13 +146,11 @@ def show_in_sys(root: str, name: str, number: int) -> None:
         os.symlink(f"../../block/{name}", by_number)
 
 
-def mounts_of(number: int) -> list[str]:
-    """Return where the instance has mounted a loop device, the latest first."""
-    own = f"{_LOOP_MAJOR}:{number}"
+def mounts_of(is_of: Callable[[list[str]], bool]) -> list[str]:
+    """Return the places of the mounts whose fields of mountinfo are those, the latest first."""
     with open("/proc/1/mountinfo", encoding="utf-8") as file:
         lines = [line.split() for line in file]
-    found = [fields[4] for fields in lines if fields[2] == own]
-    return [unescaped(path) for path in reversed(found)]
+    return [unescaped(fields[4]) for fields in reversed(lines) if is_of(fields)]
 
 
 def unescaped(path: str) -> str:
@@ -108,14 +159,13 @@ def unescaped(path: str) -> str:
     return first + "".join(chr(int(one[:3], 8)) + one[3:] for one in others)
 
 
-def holders_of(number: int) -> list[int]:
-    """Return the processes that have a loop device, or a file on it, open."""
-    device = os.makedev(_LOOP_MAJOR, number)
+def holders_of(is_it: Callable[[os.stat_result], bool]) -> list[int]:
+    """Return the processes that have something open."""
     pids = [name for name in os.listdir("/proc") if name.isdigit()]
-    return [int(pid) for pid in pids if _holds(f"/proc/{pid}", device)]
+    return [int(pid) for pid in pids if _holds(f"/proc/{pid}", is_it)]
 
 
-def _holds(process: str, device: int) -> bool:
+def _holds(process: str, is_it: Callable[[os.stat_result], bool]) -> bool:
     try:
         places = [f"{process}/cwd", f"{process}/root", f"{process}/exe"]
         places += [f"{process}/fd/{name}" for name in os.listdir(f"{process}/fd")]
@@ -123,9 +173,8 @@ def _holds(process: str, device: int) -> bool:
         return False
     for place in places:
         try:
-            found = os.stat(place)
+            if is_it(os.stat(place)):
+                return True
         except OSError:
             continue
-        if device in (found.st_dev, found.st_rdev):
-            return True
     return False

@@ -20,6 +20,7 @@ CONSOLE = "console.log"
 COMMANDS = "commands"
 HOST_KEYS = "host-keys"
 DISK = "disk"
+VOLUMES = "volumes"
 DISK_IMAGE = "disk.img"
 
 

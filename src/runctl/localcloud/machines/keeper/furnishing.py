@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import stat
 
-from runctl.localcloud.machines.keeper import accounts, power_tools, user_tools
+from runctl.localcloud.machines.keeper import accounts, mount_tool, power_tools, user_tools
 from runctl.localcloud.machines.keeper.accounts import LOGIN_UID
 from runctl.localcloud.machines.keeper.manner import POWER
 
@@ -62,6 +62,9 @@ class Furnishing:
             self._put_user_tools()
         elif self._plan["users"] == "subordinate":
             self._copy_setuid_tools()
+        if self._plan["users"] is not None and self._plan["has_volumes"]:
+            self._copy("/usr/bin/mount", 0o755, mount_tool.REAL)
+            self._write("/usr/bin/mount", mount_tool.SCRIPT, 0o755)
         if not self._plan["has_python"]:
             self._hide_pythons()
 
@@ -178,8 +181,8 @@ class Furnishing:
                 if os.path.isfile(f"{folder}/{name}") and not os.path.islink(f"{folder}/{name}"):
                     self._copy(f"{folder}/{name}", 0o644)
 
-    def _copy(self, path: str, mode: int) -> None:
-        place = self._layer(path)
+    def _copy(self, path: str, mode: int, target: str | None = None) -> None:
+        place = self._layer(target or path)
         os.makedirs(os.path.dirname(place), exist_ok=True)
         with open(path, "rb") as reading, open(place, "wb") as writing:
             writing.write(reading.read())

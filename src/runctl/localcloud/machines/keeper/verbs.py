@@ -89,7 +89,7 @@ class Verbs:
 
     def do_attach(self, caller: Caller, message: Message) -> None:
         """Attach a volume; answer with its node."""
-        self._require_devices()
+        self._require_volumes()
         world = self._keeper.world
         device = world.volumes.add(message["volume"])
         world.inside(lambda: device.show(""))
@@ -97,7 +97,7 @@ class Verbs:
 
     def do_detach(self, caller: Caller, message: Message) -> None:
         """Detach a volume, if nothing in the instance uses it, or by force."""
-        self._require_devices()
+        self._require_volumes()
         world = self._keeper.world
         device = world.volumes.find(message["volume_id"])
         if device is not None:
@@ -108,9 +108,9 @@ class Verbs:
             world.volumes.remove(message["volume_id"])
         caller.answer({"ok": True})
 
-    def _require_devices(self) -> None:
-        if self._keeper.plan["disk_image"] is None:
-            raise OSError(errno.ENOTSUP, "this tier has no block devices")
+    def _require_volumes(self) -> None:
+        if not self._keeper.plan["has_volumes"]:
+            raise OSError(errno.ENOTSUP, "this tier has no volumes")
 
     def do_network(self, caller: Caller, message: Message) -> None:
         """Pull the cable, or put it in."""

@@ -6,8 +6,9 @@ import errno
 import os
 import signal
 
-from runctl.localcloud.machines.keeper import devices, kernel, loops
-from runctl.localcloud.machines.keeper.devices import Device
+from runctl.localcloud.machines.keeper import folder as places
+from runctl.localcloud.machines.keeper import kernel, loops
+from runctl.localcloud.machines.keeper.devices import Device, FileDevice
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -19,9 +20,10 @@ _SPREAD = 3
 
 
 class _Attached:
-    def __init__(self, descriptor: int, device: Device) -> None:
+    def __init__(self, descriptor: int | None, device: Device) -> None:
         self.descriptor = descriptor
-        """Of the loop device: the kernel frees it once neither we nor the instance have it."""
+        """Of the loop device: the kernel frees it once neither we nor the instance have it.
+        None for a file."""
         self.device = device
 
 
@@ -54,12 +56,10 @@ class Volumes:
         known = self._attached.get(volume["volume_id"])
         if known is not None:
             return known.device
-        descriptor = loops.attach(volume["path"], is_fleeting=True)
-        number, hint = loops.number_of(descriptor), volume["device"]
-        hint = hint if self._plan["has_device_links"] else None
-        device = Device.of_volume(number, self._index(), volume["volume_id"], hint)
-        self._attached[volume["volume_id"]] = _Attached(descriptor, device)
-        return device
+        hint = volume["device"] if self._plan["has_device_links"] else None
+        made = self._attach_file if self._plan["disk_image"] is None else self._attach_loop
+        attached = self._attached[volume["volume_id"]] = made(volume, hint)
+        return attached.device
 
     def find(self, volume_id: str) -> Device | None:
         """Return the device of a volume."""
@@ -68,7 +68,11 @@ class Volumes:
 
     def remove(self, volume_id: str) -> None:
         """Let go of a volume that the instance does not see any more."""
-        os.close(self._attached.pop(volume_id).descriptor)
+        attached = self._attached.pop(volume_id)
+        if attached.descriptor is not None:
+            os.close(attached.descriptor)
+        elif os.path.lexists(self._folder.at(places.VOLUMES, volume_id)):
+            os.unlink(self._folder.at(places.VOLUMES, volume_id))
 
     def close(self) -> None:
         """Let go of all."""
@@ -81,6 +85,20 @@ class Volumes:
             one.device.index = -1
         for one in self._attached.values():
             one.device.index = self._index()
+
+    def _attach_loop(self, volume: Volume, hint: str | None) -> _Attached:
+        descriptor = loops.attach(volume["path"], is_fleeting=True)
+        number = loops.number_of(descriptor)
+        device = Device.of_volume(number, self._index(), volume["volume_id"], hint)
+        return _Attached(descriptor, device)
+
+    def _attach_file(self, volume: Volume, hint: str | None) -> _Attached:
+        """Link the file into what the instance sees: both must be of one file system."""
+        path = self._folder.at(places.VOLUMES, volume["volume_id"])
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        if not os.path.lexists(path):
+            os.link(volume["path"], path)
+        return _Attached(None, FileDevice(path, self._index(), volume["volume_id"], hint))
 
     def _add_store(self, serial: str, path: str) -> None:
         descriptor = loops.attach(path, is_fleeting=True)
@@ -98,7 +116,7 @@ class Volumes:
 
 def withdraw(device: Device, *, is_forced: bool) -> Message:
     """Take a device from the instance; to be called inside. Busy is a fault, unless forced."""
-    mounts, holders = devices.mounts_of(device.number), devices.holders_of(device.number)
+    mounts, holders = device.mounts(), device.holders()
     if (mounts or holders) and not is_forced:
         raise OSError(errno.EBUSY, f"{device.node} is in use: {mounts or holders}")
     for path in mounts:
@@ -109,7 +127,7 @@ def withdraw(device: Device, *, is_forced: bool) -> Message:
 
 def evict(device: Device, in_namespace: list[int]) -> None:
     """Kill those of the instance's processes that still have a device; to be called outside."""
-    for pid in set(devices.holders_of(device.number)) & set(in_namespace):
+    for pid in set(device.holders()) & set(in_namespace):
         try:
             os.kill(pid, signal.SIGKILL)
         except ProcessLookupError:
