@@ -9,6 +9,8 @@ from functools import cache, cached_property
 from typing import Any
 
 import boto3
+import pytest
+from botocore.exceptions import ClientError
 
 TRUST = {
     "Version": "2012-10-17",
@@ -161,6 +163,13 @@ def empty_and_delete(s3: Any, bucket: str) -> None:
         for one in found.get("Versions", []) + found.get("DeleteMarkers", []):
             s3.delete_object(Bucket=bucket, Key=one["Key"], VersionId=one["VersionId"])
     s3.delete_bucket(Bucket=bucket)
+
+
+def code_of(call: Callable[..., object], **parameters: Any) -> str:
+    """Return the code of the error that a call has to end in."""
+    with pytest.raises(ClientError) as error:
+        call(**parameters)
+    return str(error.value.response["Error"]["Code"])
 
 
 def wait_until(holds: Callable[[], bool], problem: str, patience_s: float = 300.0) -> None:

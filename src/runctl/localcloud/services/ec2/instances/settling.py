@@ -15,6 +15,10 @@ from runctl.localcloud.services.ec2.instances.ending import end_instances, stop_
 from runctl.localcloud.services.ec2.instances.machine import machine_spec
 from runctl.localcloud.services.ec2.instances.states import give_reason, set_state, state_of
 from runctl.localcloud.services.ec2.network import release_place
+from runctl.localcloud.services.ec2.network.publicity import (
+    give_public_address,
+    take_public_address,
+)
 from runctl.localcloud.services.ec2.spot.interruption import carry_out
 from runctl.localcloud.services.ec2.spot.settling import follow_end
 from runctl.localcloud.services.ec2.volumes import attach_all, release_volumes
@@ -67,7 +71,10 @@ def _run(cloud: Cloud, region: str, ident: str) -> None:
         instance = table.edit(ident)
         set_state(instance, "running")
         instance["_RunningSince"] = cloud.clock()
+        give_public_address(instance)
     cloud.journal.note("running", instance=ident, region=region)
+    # It may have switched itself off while it was pending, when nobody was told.
+    cloud.settle_later(0.0, "instance", region, ident)
 
 
 def _give_up(cloud: Cloud, region: str, ident: str, words: str) -> None:
@@ -140,8 +147,8 @@ def _stop(cloud: Cloud, region: str, instance: Record) -> None:
             return
         stopped = table.edit(ident)
         set_state(stopped, "stopped")
-        stopped["_RunningSince"] = None
-        stopped["_IsForced"] = False
+        stopped |= {"_RunningSince": None, "_IsForced": False}
+        take_public_address(stopped)
     cloud.journal.note("stopped", instance=ident, region=region)
 
 
