@@ -1,13 +1,16 @@
-"""Service quotas: how many virtual processors an account may run, by family and market."""
+"""Service quotas: what an account may run, by family and market, and how it asks for more."""
 
 from __future__ import annotations
 
-import re
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
+import msgspec
+
 from runctl.localcloud.api import Call, operation
+from runctl.localcloud.services.ec2.paging import page
 from runctl.localcloud.services.ec2.types import vcpus
+from runctl.localcloud.services.quotatable import BY_CODE, QUOTAS, SERVICES, Quota, quota_of
 from runctl.localcloud.state.records import Record
 from runctl.localcloud.wire.errors import AwsError
 
@@ -15,67 +18,9 @@ if TYPE_CHECKING:
     from runctl.localcloud.cloud import Cloud
 
 KIND = "quota"
+REQUEST = "quota-request"
 _COUNTED = ("pending", "running", "stopping", "shutting-down")
-
-
-class Quota(NamedTuple):
-    """One quota of EC2."""
-
-    code: str
-    name: str
-    value: float
-    families: str
-    """A pattern of the letters with which types begin."""
-    is_spot: bool
-
-
-# Codes are AWS's own. The values are those of an account that has been used for a while.
-VCPU_QUOTAS = (
-    Quota(
-        "L-1216C47A",
-        "Running On-Demand Standard (A, C, D, H, I, M, R, T, Z) instances",
-        2048.0,
-        "[acdhimrtz]",
-        is_spot=False,
-    ),
-    Quota("L-DB2E81BA", "Running On-Demand G and VT instances", 256.0, "g|gr|vt", is_spot=False),
-    Quota("L-417A185B", "Running On-Demand P instances", 384.0, "p", is_spot=False),
-    Quota("L-7295265B", "Running On-Demand X instances", 128.0, "x", is_spot=False),
-    Quota("L-1945791B", "Running On-Demand Inf instances", 128.0, "inf", is_spot=False),
-    Quota("L-2C3B7624", "Running On-Demand Trn instances", 128.0, "trn", is_spot=False),
-    Quota("L-6E869C2A", "Running On-Demand DL instances", 96.0, "dl", is_spot=False),
-    Quota("L-74FC7D96", "Running On-Demand F instances", 64.0, "f", is_spot=False),
-    Quota(
-        "L-34B43A08",
-        "All Standard (A, C, D, H, I, M, R, T, Z) Spot Instance Requests",
-        2048.0,
-        "[acdhimrtz]",
-        is_spot=True,
-    ),
-    Quota("L-3819A6DF", "All G and VT Spot Instance Requests", 256.0, "g|gr|vt", is_spot=True),
-    Quota("L-C4BD4855", "All P5 Spot Instance Requests", 192.0, "p5", is_spot=True),
-    Quota("L-7212CCBC", "All P4, P3 and P2 Spot Instance Requests", 384.0, "p", is_spot=True),
-    Quota("L-E3A00192", "All X Spot Instance Requests", 128.0, "x", is_spot=True),
-    Quota("L-B5D1601B", "All Inf Spot Instance Requests", 128.0, "inf", is_spot=True),
-    Quota("L-6B0D517C", "All Trn Spot Instance Requests", 128.0, "trn", is_spot=True),
-    Quota("L-85EED4F7", "All DL Spot Instance Requests", 96.0, "dl", is_spot=True),
-    Quota("L-88CF9481", "All F Spot Instance Requests", 64.0, "f", is_spot=True),
-)
-SERVICES = {
-    "ec2": "Amazon Elastic Compute Cloud (Amazon EC2)",
-    "ebs": "Amazon Elastic Block Store (Amazon EBS)",
-    "s3": "Amazon Simple Storage Service (Amazon S3)",
-}
-
-
-def quota_of(kind: str, *, is_spot: bool) -> Quota:
-    """Return the quota that counts a type."""
-    family = kind.partition(".")[0]
-    for quota in VCPU_QUOTAS:
-        pattern = rf"(?:{quota.families})(?:\d.*)?" if "5" not in quota.families else r"p5.*"
-        if quota.is_spot == is_spot and re.fullmatch(pattern, family):
-            return quota
-    return next(quota for quota in VCPU_QUOTAS if quota.is_spot == is_spot)
+_OPEN = ("PENDING", "CASE_OPENED")
 
 
 def check_vcpu_quota(call: Call, kind: str, is_spot: bool, count: int) -> None:
@@ -112,7 +57,7 @@ def _value(call: Call, quota: Quota) -> float:
 
 def set_quota(cloud: Cloud, region: str, code: str, value: float) -> None:
     """Give an account another quota: how a user rehearses one that is too small."""
-    if code not in {quota.code for quota in VCPU_QUOTAS}:
+    if code not in BY_CODE:
         raise KeyError(code)
     with cloud.records.transaction() as transaction:
         transaction.table(KIND, region).put(code, {"Value": value})
@@ -124,19 +69,19 @@ def set_quota(cloud: Cloud, region: str, code: str, value: float) -> None:
 @operation("servicequotas", "ListServices")
 def list_services(call: Call) -> dict[str, Any]:
     """List the services that have quotas."""
-    del call
-    return {
-        "Services": [{"ServiceCode": code, "ServiceName": name} for code, name in SERVICES.items()]
-    }
+    found = [{"ServiceCode": code, "ServiceName": name} for code, name in SERVICES.items()]
+    return _page(call, "Services", found, "ServiceCode")
 
 
 @operation("servicequotas", "ListServiceQuotas", "ListAWSDefaultServiceQuotas")
 def list_service_quotas(call: Call) -> dict[str, Any]:
-    """List the quotas of a service."""
+    """List the quotas of a service, as they are or as AWS gives them."""
     _check_service(call)
     is_default = call.operation == "ListAWSDefaultServiceQuotas"
-    quotas = VCPU_QUOTAS if call.get("ServiceCode") == "ec2" else ()
-    return {"Quotas": [_describe(call, quota, is_default=is_default) for quota in quotas]}
+    service, code = call.get("ServiceCode"), call.get("QuotaCode")
+    quotas = [one for one in QUOTAS if one.service == service and code in (None, one.code)]
+    found = [_describe(call, quota, is_default=is_default) for quota in quotas]
+    return _page(call, "Quotas", found, "QuotaCode")
 
 
 @operation("servicequotas", "GetServiceQuota", "GetAWSDefaultServiceQuota")
@@ -155,55 +100,106 @@ def request_service_quota_increase(call: Call) -> dict[str, Any]:
             "IllegalArgumentException",
             "You must provide a quota value greater than the current quota value.",
         )
-    request = {
+    requests = call.table(REQUEST)
+    if any(one["QuotaCode"] == quota.code and _is_open(one) for one in requests.values()):
+        raise AwsError(
+            "ResourceAlreadyExistsException",
+            "Only one open service quota increase request is allowed per quota.",
+        )
+    request = {**_identify(call, quota), **_asked_for(call)}
+    return {"RequestedQuota": requests.put(request["Id"], request)}
+
+
+def _is_open(request: Record) -> bool:
+    return request["Status"] in _OPEN
+
+
+def _asked_for(call: Call) -> Record:
+    now = call.cloud.clock()
+    who = {"accountId": call.cloud.account, "callerArn": call.caller.arn}
+    return {
         "Id": uuid4().hex,
-        "ServiceCode": "ec2",
-        "ServiceName": SERVICES["ec2"],
-        "QuotaCode": quota.code,
-        "QuotaName": quota.name,
-        "DesiredValue": wanted,
+        "DesiredValue": call.get("DesiredValue"),
         "Status": "PENDING",
-        "Created": call.cloud.clock(),
-        "Requester": f'{{"accountId":"{call.cloud.account}","callerArn":"{call.caller.arn}"}}',
+        "Created": now,
+        "LastUpdated": now,
+        "Requester": msgspec.json.encode(who).decode(),
+        "QuotaRequestedAtLevel": "ACCOUNT",
     }
-    return {"RequestedQuota": call.table("quota-request").put(request["Id"], request)}
 
 
-@operation("servicequotas", "ListRequestedServiceQuotaChangeHistory")
-def list_requested_service_quota_change_history(call: Call) -> dict[str, Any]:
-    """List what was asked for."""
-    return {"RequestedQuotas": call.table("quota-request").values()}
+@operation(
+    "servicequotas",
+    "ListRequestedServiceQuotaChangeHistory",
+    "ListRequestedServiceQuotaChangeHistoryByQuota",
+)
+def list_requests(call: Call) -> dict[str, Any]:
+    """List what was asked for, of all services, of one, or of one quota."""
+    names = ("ServiceCode", "QuotaCode", "Status")
+    found = [
+        one
+        for one in call.table(REQUEST).values()
+        if all(call.get(name) in (None, one[name]) for name in names)
+    ]
+    return _page(call, "RequestedQuotas", found, "Id")
+
+
+@operation("servicequotas", "GetRequestedServiceQuotaChange")
+def get_requested_service_quota_change(call: Call) -> dict[str, Any]:
+    """Return what was asked for, by its id."""
+    found = call.table(REQUEST).get(call.get("RequestId"))
+    if found is None:
+        raise _missing("request")
+    return {"RequestedQuota": found}
+
+
+def _page(call: Call, member: str, found: list[Record], sort_by: str) -> dict[str, Any]:
+    return page(
+        call,
+        member,
+        found,
+        sort_by=sort_by,
+        low=1,
+        high=100,
+        default=100,
+    )
 
 
 def _check_service(call: Call) -> None:
     if call.get("ServiceCode") not in SERVICES:
-        raise AwsError(
-            "NoSuchResourceException",
-            "The request failed because the specified service does not exist.",
-        )
+        raise _missing("service")
 
 
 def _quota(call: Call) -> Quota:
     _check_service(call)
-    for quota in VCPU_QUOTAS:
-        if (call.get("ServiceCode"), call.get("QuotaCode")) == ("ec2", quota.code):
-            return quota
-    raise AwsError(
-        "NoSuchResourceException",
-        "The request failed because the specified quota does not exist.",
-    )
+    quota = BY_CODE.get(call.get("QuotaCode"))
+    if quota is None or quota.service != call.get("ServiceCode"):
+        raise _missing("quota")
+    return quota
+
+
+def _missing(kind: str) -> AwsError:
+    words = f"The request failed because the specified {kind} does not exist."
+    return AwsError("NoSuchResourceException", words)
+
+
+def _identify(call: Call, quota: Quota) -> Record:
+    place = f"{call.region}:{call.cloud.account}"
+    return {
+        "ServiceCode": quota.service,
+        "ServiceName": SERVICES[quota.service],
+        "QuotaArn": f"arn:aws:servicequotas:{place}:{quota.service}/{quota.code}",
+        "QuotaCode": quota.code,
+        "QuotaName": quota.name,
+        "Unit": "None",
+        "GlobalQuota": False,
+    }
 
 
 def _describe(call: Call, quota: Quota, *, is_default: bool) -> Record:
     return {
-        "ServiceCode": "ec2",
-        "ServiceName": SERVICES["ec2"],
-        "QuotaArn": f"arn:aws:servicequotas:{call.region}:{call.cloud.account}:ec2/{quota.code}",
-        "QuotaCode": quota.code,
-        "QuotaName": quota.name,
-        "Value": quota.value if is_default else _value(call, quota),
-        "Unit": "None",
+        **_identify(call, quota),
+        "Value": quota.default if is_default else _value(call, quota),
         "Adjustable": True,
-        "GlobalQuota": False,
         "QuotaAppliedAtLevel": "ACCOUNT",
     }

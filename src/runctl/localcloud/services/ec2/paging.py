@@ -10,6 +10,12 @@ from runctl.localcloud.api import Call
 from runctl.localcloud.state.records import Record
 from runctl.localcloud.wire.errors import AwsError
 
+_BAD_TOKENS = {
+    "pricing": "InvalidNextTokenException",
+    "servicequotas": "InvalidPaginationTokenException",
+}
+"""What services call a token that they did not give, where it is not InvalidNextToken."""
+
 
 def page(
     call: Call,
@@ -32,7 +38,7 @@ def page(
     ordered = sorted(records, key=lambda record: str(record[sort_by]))
     token = call.get("NextToken")
     if token:
-        last = _open(token)
+        last = _open(token, _BAD_TOKENS.get(call.service, "InvalidNextToken"))
         ordered = [record for record in ordered if str(record[sort_by]) > last]
     if limit is None or len(ordered) <= limit:
         return {member: ordered}
@@ -56,11 +62,11 @@ def _seal(last: str) -> str:
     return base64.urlsafe_b64encode(f"after:{last}".encode()).decode()
 
 
-def _open(token: str) -> str:
+def _open(token: str, code: str) -> str:
     try:
         head, _, last = base64.urlsafe_b64decode(token).decode().partition(":")
     except (binascii.Error, UnicodeDecodeError, ValueError):
         head, last = "", ""
     if head != "after":
-        raise AwsError("InvalidNextToken", f"The token '{token}' is invalid")
+        raise AwsError(code, f"The token '{token}' is invalid")
     return last

@@ -1,0 +1,1 @@
+"""The price list: what the tables know, in AWS's form."""
