@@ -27,6 +27,8 @@ class Pace:
     """A snapshot is pending for at least so long."""
     spot_s: float = 0.2
     """A spot request is open for so long."""
+    fleet_s: float = 1.0
+    """A fleet looks at its capacity so often."""
     keep_terminated_s: float = 3600.0
     """A terminated instance is described for so long."""
     profile_s: float = 1.0

@@ -9,6 +9,8 @@ if TYPE_CHECKING:
     from runctl.localcloud.cloud import Cloud
 
 _MODULES = (
+    "ec2.fleets.settling",
+    "ec2.fleets.verbs",
     "ec2.imageattributes",
     "ec2.imagemaking",
     "ec2.images",
@@ -25,6 +27,9 @@ _MODULES = (
     "ec2.network.groups",
     "ec2.profiles",
     "ec2.regions",
+    "ec2.snapshots.describing",
+    "ec2.snapshots.settling",
+    "ec2.snapshots.verbs",
     "ec2.spot.requests",
     "ec2.spot.settling",
     "ec2.spotprices",

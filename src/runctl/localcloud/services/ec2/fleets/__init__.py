@@ -1,0 +1,1 @@
+"""Fleets: so many instances, of whatever type and in whatever zone can be had."""

@@ -1,0 +1,1 @@
+"""Snapshots: copies of what volumes hold at one moment."""
