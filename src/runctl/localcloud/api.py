@@ -102,6 +102,8 @@ class Api:
                 "call", service=service, operation=name, region=region, error=error.code
             )
             return write_error(service, error, request_id)
+        except ConnectionError:
+            raise  # the client has hung up, or a fault that was asked for does
         except Exception:  # noqa: BLE001 - a fault of ours is answered in the protocol, never as HTML
             _LOG.exception("%s:%s", service, name)
             words = "An internal error has occurred; the log of the local cloud tells which."

@@ -22,6 +22,7 @@ class PaperMachine:
     console: str = "/nonexistent"
     done: list[str] = field(default_factory=list)
     """What was done to it, in words."""
+    is_without_disk: bool = False
 
     @property
     def id(self) -> str:
@@ -33,6 +34,26 @@ class PaperMachine:
 
     def reboot(self, grace_s: float = 0.0) -> None:
         self.done.append("reboot")
+
+    def freeze(self) -> None:
+        self.done.append("freeze")
+
+    def thaw(self) -> None:
+        self.done.append("thaw")
+
+    def fill_disk(self) -> None:
+        if self.is_without_disk:
+            raise MachineError("disk", "the disk has no size of its own")
+        self.done.append("fill disk")
+
+    def free_disk(self) -> None:
+        self.done.append("free disk")
+
+    def set_connected(self, *, is_connected: bool) -> None:
+        self.done.append("connect" if is_connected else "cut")
+
+    def hello(self) -> dict[str, int]:
+        return {"init": 4711}
 
     def attach(self, volume: Volume) -> None:
         self.done.append(f"attach {volume.device}")

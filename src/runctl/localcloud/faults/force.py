@@ -61,7 +61,7 @@ class Faults:
     ) -> AwsError | None:
         """Return why an instance cannot be had there and now; None where it can."""
         market = "spot" if is_spot else "on-demand"
-        for fault in self._with_effect("capacity"):
+        for fault in [*self._decided(), *self._with_effect("capacity")]:
             order = fault.order
             fits = (
                 order.market in (None, market)
@@ -179,6 +179,12 @@ class Faults:
             raise hidden
         else:
             raise _ERRORS[effect](order, call)
+
+    def _decided(self) -> list[Fault]:
+        """Return what has hit this call already; it may be spent since."""
+        decisions: dict[str, bool] = getattr(self._asking, "decisions", {})
+        found = [self._faults.get(ident) for ident, is_hit in decisions.items() if is_hit]
+        return [fault for fault in found if fault is not None]
 
     def _hits_once(self, fault: Fault, **details: object) -> bool:
         """Decide once for each call, which may ask for several zones."""
