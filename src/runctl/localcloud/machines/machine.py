@@ -19,6 +19,7 @@ from runctl.localcloud.machines.spec import Volume
 
 _GRACE_S = 10.0
 _MARGIN_S = 30.0
+_BOOT_S = 120.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,6 +94,10 @@ class Machine:
     def hello(self) -> Message:
         """Return what the keeper says of itself: ``pid``, ``init``, ``boots``, …"""
         return self._ask({"op": "hello"})
+
+    def wait_until_up(self) -> None:
+        """Return once it has booted; raise ``MachineGone`` where it ends instead."""
+        caller.ask(self.folder.path, {"op": "up"}, _BOOT_S)
 
     def listeners(self) -> dict[str, socket.socket]:
         """Return what listens inside for the cloud: ``imds``, ``endpoint``, ``proxy``.

@@ -68,9 +68,14 @@ class Tier:
         self._refuse(spec)
         path = self.cloud.machine(spec.instance_id)
         with self._alone(spec.instance_id):
+            running = self.find(spec.instance_id)
+            if running is not None and running.state == State.RUNNING:
+                running.wait_until_up()
+                return running
             self._prepare()
             self._write_plan(spec, path)
-            self._start_keeper(path)
+            if self._start_keeper(path):
+                Machine(path).wait_until_up()
             return self._found(path)
 
     def find(self, instance_id: str) -> Machine | None:
@@ -143,7 +148,8 @@ class Tier:
             json.dump(plan, file)
         os.replace(f"{target}.new", target)
 
-    def _start_keeper(self, path: str) -> None:
+    def _start_keeper(self, path: str) -> bool:
+        """Start it, and wait until the instance is up; return whether there was one already."""
         argv = [sys.executable, "-I", "-S", KEEPER, "start", path]
         try:
             result = subprocess.run(
@@ -158,6 +164,7 @@ class Tier:
             raise MachineError("keeper", result.stderr.strip() or "it said nothing") from None
         if not outcome["ok"]:
             raise MachineError(outcome["step"], outcome["words"])
+        return "was_there" in outcome
 
     def _found(self, path: str) -> Machine:
         machine = Machine(path)

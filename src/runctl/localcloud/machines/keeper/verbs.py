@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import os
 
-from runctl.localcloud.machines.keeper import full_disk
+from runctl.localcloud.machines.keeper import full_disk, shutdown_time
 from runctl.localcloud.machines.keeper.volumes import evict, withdraw
 
 TYPE_CHECKING = False
@@ -46,6 +46,18 @@ class Verbs:
                 "is_connected": keeper.world.is_connected,
             }
         )
+
+    def do_up(self, caller: Caller, _: Message) -> None:
+        """Answer once the instance is up."""
+        keeper = self._keeper
+
+        def answer() -> None:
+            caller.answer({"ok": keeper.is_up, "error": "the instance has ended"})
+
+        if keeper.is_up:
+            answer()
+        else:
+            keeper.when_over(shutdown_time.REBOOT, answer)
 
     def do_events(self, caller: Caller, _: Message) -> None:
         """Tell this caller what happens from now on."""
