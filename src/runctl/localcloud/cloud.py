@@ -15,6 +15,7 @@ from runctl.localcloud.journal import Journal
 from runctl.localcloud.network import Network, Unconnected
 from runctl.localcloud.pace import Pace
 from runctl.localcloud.place import Place
+from runctl.localcloud.registry import NoRegistry, Registry
 from runctl.localcloud.state.records import Records
 
 if TYPE_CHECKING:
@@ -60,6 +61,7 @@ class Cloud:
         self.access = Access(self)
         self.jobs = jobs or Jobs()
         self.network: Network = Unconnected()
+        self.registry: Registry = NoRegistry()
         self.closing: list[Callable[[], None]] = []
         """What else is to be closed with it."""
 
