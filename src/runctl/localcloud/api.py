@@ -103,7 +103,8 @@ class Api:
             )
             return write_error(service, error, request_id)
         except ConnectionError:
-            raise  # the client has hung up, or a fault that was asked for does
+            # A fault that was asked for; or the client has hung up, and nobody is left to see it.
+            return Response(500, is_reset=True)
         except Exception:  # noqa: BLE001 - a fault of ours is answered in the protocol, never as HTML
             _LOG.exception("%s:%s", service, name)
             words = "An internal error has occurred; the log of the local cloud tells which."

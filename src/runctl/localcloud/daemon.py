@@ -23,7 +23,7 @@ from runctl.localcloud.machines.results import Event as MachineEvent
 from runctl.localcloud.machines.tier import Tier
 from runctl.localcloud.place import Place
 from runctl.localcloud.services.ec2.instances.states import state_of
-from runctl.localcloud.storage import open_storage
+from runctl.localcloud.storage import Storage
 from runctl.localcloud.upstream import Upstream
 
 _LOG = logging.getLogger(__name__)
@@ -113,7 +113,9 @@ class Daemon:
                 self._network.cut(fault.order.instance or "")
         services.watch(self.cloud)
         self._tier.listen(self._hear)
-        self._answer = Gate(self.cloud, open_storage(self.cloud), Control(self))
+        storage = Storage(self.cloud)
+        self.cloud.closing.append(storage.close)
+        self._answer = Gate(self.cloud, storage, Control(self))
         self._answer_metadata = Metadata(self.cloud).respond
 
     def _hear(self, event: MachineEvent) -> None:

@@ -118,12 +118,14 @@ def test_a_call_is_delayed_and_then_answered(rehearsal: Rehearsal) -> None:
 
 
 def test_a_connection_is_reset(rehearsal: Rehearsal) -> None:
-    from botocore.exceptions import HTTPClientError  # noqa: PLC0415
-
     add(rehearsal, effect="reset", operation="DescribeVolumes", count=1)
     ec2 = rehearsal.client("ec2")
-    with pytest.raises((ConnectionResetError, HTTPClientError)):
+    seen: list[bool] = []
+    ec2.meta.events.register("before-parse", lambda **_: seen.append(True))
+    with pytest.raises(ClientError):
         ec2.describe_volumes()
+    [said] = events(rehearsal, "fault")
+    assert said["effect"] == "reset"
     ec2.describe_volumes()
 
 
