@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ from botocore.exceptions import ClientError
 from runctl.localcloud.data import region_names
 from runctl.localcloud.services.ec2.imagefamilies import FAMILIES
 from runctl.localcloud.services.ec2.machineimages import public_parameters, published
+from runctl.localcloud.services.ec2.volumes.files import volume_path
 from tests.unit.localcloud.conftest import ACCOUNT, Rehearsal
 
 AL2023 = "/aws/service/ami-amazon-linux-latest/al2023-ami-kernel-default-x86_64"
@@ -173,6 +175,28 @@ def test_an_image_is_made_of_an_instance_with_snapshots(rehearsal: Rehearsal) ->
     }
     assert sizes == {"/dev/sda1": 8, "/dev/sdf": 3}
     assert rehearsal.tier.machines[instance["InstanceId"]].done.count("reboot") == 1
+
+
+def test_data_disks_come_along_with_what_they_hold(rehearsal: Rehearsal) -> None:
+    ec2 = rehearsal.client("ec2")
+    disks = [{"DeviceName": "/dev/sdf", "Ebs": {"VolumeSize": 1}}]
+    first = run(rehearsal, image_of(rehearsal, NOBLE), BlockDeviceMappings=disks)
+    data_file(rehearsal, first).write_bytes(b"precious")
+    image = ec2.create_image(InstanceId=first["InstanceId"], Name="with data")["ImageId"]
+    rehearsal.advance(2)
+    second = run(rehearsal, image)
+    assert data_file(rehearsal, second) != data_file(rehearsal, first)
+    assert data_file(rehearsal, second).read_bytes()[:8] == b"precious"
+
+
+def data_file(rehearsal: Rehearsal, instance: Any) -> Path:
+    """Return the file behind /dev/sdf."""
+    [ident] = [
+        one["Ebs"]["VolumeId"]
+        for one in instance["BlockDeviceMappings"]
+        if one["DeviceName"] == "/dev/sdf"
+    ]
+    return volume_path(rehearsal.cloud, ident)
 
 
 def test_an_image_is_made_without_a_reboot_if_that_is_asked(rehearsal: Rehearsal) -> None:

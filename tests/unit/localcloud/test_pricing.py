@@ -216,6 +216,7 @@ def test_the_history_comes_in_pages(rehearsal: Rehearsal) -> None:
 def test_bad_zones_of_the_history_are_refused(rehearsal: Rehearsal) -> None:
     describe = rehearsal.client("ec2").describe_spot_price_history
     assert refusal(describe, AvailabilityZone="us-east-1z") == "InvalidParameterValue"
+    assert refusal(describe, InstanceTypes=["t9.micro"]) == "InvalidParameterValue"
     both = {"AvailabilityZone": "us-east-1a", "AvailabilityZoneId": "use1-az6"}
     assert refusal(describe, **both) == "InvalidParameterCombination"
 

@@ -54,6 +54,7 @@ _MODULES = (
     "quotas",
     "ssm.documents",
     "ssm.managed",
+    "ssm.parameterchanges",
     "ssm.parameters",
     "ssm.sending",
     "sts",

@@ -20,7 +20,7 @@ from runctl.localcloud.services.ec2.idents import (
 from runctl.localcloud.services.ec2.imageattributes import own_image
 from runctl.localcloud.services.ec2.images import GONE, image_for, iso
 from runctl.localcloud.services.ec2.imagesnapshots import (
-    complete,
+    are_complete,
     copy_snapshots,
     drop_snapshots,
     map_snapshot,
@@ -35,6 +35,7 @@ from runctl.localcloud.wire.errors import AwsError
 if TYPE_CHECKING:
     from runctl.localcloud.cloud import Cloud
 
+_ASK_AGAIN_S = 0.1
 _NAME = r"[A-Za-z0-9()\[\] ./\-'@_]{3,128}"
 
 
@@ -176,15 +177,13 @@ def settle_image(cloud: Cloud, region: str, ident: str) -> None:
     if image is None or image["State"] != "pending":
         return
     rest_s = image["_PendingSince"] + cloud.pace.snapshot_s - cloud.clock()
-    if rest_s > 0:
-        cloud.settle_later(rest_s, "image", region, ident)
-        return
-    for mapping in image["BlockDeviceMappings"]:
-        complete(cloud, region, mapping.get("Ebs", {}).get("SnapshotId"))
     with cloud.records.transaction() as transaction:
-        table = transaction.table("image", region)
-        if ident in table and table.edit(ident)["State"] == "pending":
-            table.edit(ident)["State"] = "available"
+        if rest_s <= 0 and are_complete(transaction, region, image):
+            table = transaction.table("image", region)
+            if ident in table and table.edit(ident)["State"] == "pending":
+                table.edit(ident)["State"] = "available"
+            return
+    cloud.settle_later(max(rest_s, _ASK_AGAIN_S), "image", region, ident)
 
 
 @operation("ec2", "DeregisterImage")

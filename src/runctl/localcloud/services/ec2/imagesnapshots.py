@@ -2,25 +2,13 @@
 
 from __future__ import annotations
 
-from functools import partial
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from runctl.localcloud.api import Call
 from runctl.localcloud.services.ec2.idents import SNAPSHOT, VOLUME, find, new_id
 from runctl.localcloud.services.ec2.images import image_of_snapshot
 from runctl.localcloud.services.ec2.tags import tags_for
-from runctl.localcloud.services.ec2.volumes.files import (
-    GIB,
-    copy_sparse,
-    remove,
-    snapshot_path,
-    volume_path,
-)
-from runctl.localcloud.state.records import Record
-
-if TYPE_CHECKING:
-    from runctl.localcloud.cloud import Cloud
+from runctl.localcloud.state.records import Record, Transaction
 
 Mapping = dict[str, Any]
 _SHAPE = ("VolumeType", "Iops", "Throughput")
@@ -44,7 +32,7 @@ def take_snapshots(
             continue
         volume = find(call, VOLUME, attached["Ebs"]["VolumeId"])
         words = f"Created by CreateImage({instance['InstanceId']}) for {image_id}"
-        snapshot = _begin(call, volume, words, ("volume", volume["VolumeId"]))
+        snapshot = _begin(call, volume, words)
         if device == instance["RootDeviceName"]:
             snapshot["_Disk"] = disk
         ebs = _ebs(volume, snapshot, attached["Ebs"]["DeleteOnTermination"])
@@ -72,13 +60,13 @@ def _copy(call: Call, mapping: Mapping, source_id: str, region: str, image_id: s
         "Size": ebs["VolumeSize"],
         "Encrypted": bool(call.get("Encrypted") or ebs.get("Encrypted")),
     }
-    snapshot = _begin(call, volume, words, ("snapshot", ebs["SnapshotId"]))
+    snapshot = _begin(call, volume, words, ebs["SnapshotId"])
     snapshot["_Disk"] = old.get("_Disk", {})
     changed = {"SnapshotId": snapshot["SnapshotId"], "Encrypted": volume["Encrypted"]}
     return {**mapping, "Ebs": {**ebs, **changed}}
 
 
-def _begin(call: Call, volume: Record, words: str, source: tuple[str, str]) -> Record:
+def _begin(call: Call, volume: Record, words: str, source: str | None = None) -> Record:
     ident = new_id(SNAPSHOT)
     snapshot = {
         "SnapshotId": ident,
@@ -90,10 +78,13 @@ def _begin(call: Call, volume: Record, words: str, source: tuple[str, str]) -> R
         "OwnerId": call.cloud.account,
         "Description": words,
         "Encrypted": volume["Encrypted"],
+        "KmsKeyId": volume.get("KmsKeyId"),
         "StorageTier": "standard",
         "Tags": tags_for(call, SNAPSHOT),
-        "_Source": list(source),
+        "_Permissions": [],
+        "_Source": source,
     }
+    call.settle(SNAPSHOT.kind, ident)
     return call.table(SNAPSHOT.kind).put(ident, snapshot)
 
 
@@ -122,24 +113,12 @@ def map_snapshot(call: Call, mapping: Mapping) -> Mapping:
     return {**mapping, "Ebs": {**known, **ebs}}
 
 
-def complete(cloud: Cloud, region: str, ident: str | None) -> None:
-    """Copy what a snapshot that was begun here is of, and say that it is complete."""
-    found = cloud.records.peek(SNAPSHOT.kind, region, ident or "")
-    if ident is None or found is None or found["State"] != "pending":
-        return
-    kind, source_id = found["_Source"]
-    source = (volume_path if kind == "volume" else snapshot_path)(cloud, source_id)
-    with cloud.jobs.alone(f"{SNAPSHOT.kind}:{ident}"):
-        _copy_bytes(source, snapshot_path(cloud, ident), found["VolumeSize"])
-    with cloud.records.transaction() as transaction:
-        table = transaction.table(SNAPSHOT.kind, region)
-        if ident in table:
-            table.edit(ident).update({"State": "completed", "Progress": "100%"})
-
-
-def _copy_bytes(source: Path, target: Path, size_gib: int) -> None:
-    if source.exists() and not target.exists():  # a root disk is no file
-        copy_sparse(source, target, size_gib * GIB)
+def are_complete(transaction: Transaction, region: str, image: Record) -> bool:
+    """Whether no snapshot of an image is still being made."""
+    snapshots = transaction.table(SNAPSHOT.kind, region)
+    idents = [one.get("Ebs", {}).get("SnapshotId") or "" for one in image["BlockDeviceMappings"]]
+    found = [one for ident in idents if (one := snapshots.get(ident)) is not None]
+    return all(one["State"] != "pending" for one in found)
 
 
 def drop_snapshots(call: Call, image: Record) -> list[dict[str, str]]:
@@ -153,6 +132,6 @@ def drop_snapshots(call: Call, image: Record) -> list[dict[str, str]]:
             results.append({"SnapshotId": ident, "ReturnCode": "skipped"})
             continue
         call.table(SNAPSHOT.kind).delete(ident)
-        call.then(partial(remove, snapshot_path(call.cloud, ident)))
+        call.settle(SNAPSHOT.kind, ident)
         results.append({"SnapshotId": ident, "ReturnCode": "success"})
     return results

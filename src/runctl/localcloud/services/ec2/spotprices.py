@@ -39,12 +39,9 @@ def describe_spot_price_history(call: Call) -> dict[str, Any]:
     As on AWS that begins with the last change before the start, and no later one is known.
     """
     products = set(call.get("ProductDescriptions") or _PRODUCTS)
-    zones, start, end = _zones(call), call.get("StartTime"), _end(call)
-    if start is not None and start > end:
-        start = end
-    names = call.get("InstanceTypes") or [
-        kind for kind, region in prices() if region == call.region
-    ]
+    zones, end = _zones(call), _end(call)
+    known = [kind for kind, region in prices() if region == call.region]
+    names = [type_of(name)["InstanceType"] for name in call.get("InstanceTypes", [])] or known
     found = [
         record
         for name in dict.fromkeys(names)

@@ -1,165 +1,121 @@
-"""Parameters: the public ones that name images, and one's own."""
+"""Reading parameters: the public ones, and one's own in all their versions.
+
+A record of one's own has its versions, oldest first, and its tags.
+"""
 
 from __future__ import annotations
 
+import base64
+import hashlib
 from typing import Any
 
 from runctl.localcloud.api import Call, operation
-from runctl.localcloud.services.ec2.machineimages import public_parameters
 from runctl.localcloud.services.ec2.paging import page
+from runctl.localcloud.services.ssm.parameterfilters import check_path, matching
+from runctl.localcloud.services.ssm.publicparameters import published_parameters
 from runctl.localcloud.state.records import Record
 from runctl.localcloud.wire.errors import AwsError
 
-_KIND = "parameter"
-_PUBLISHED_AT = 1_762_500_000.0
+KIND = "parameter"
 
 
-def _find(call: Call, name: str) -> Record | None:
-    """Return the version of a parameter that a name means; ``name:3`` is the third."""
-    plain, _, version = name.partition(":")
-    public = public_parameters(call.region).get(plain)
+def own_parameter(call: Call, name: str) -> Record:
+    """Return a parameter of one's own with all its versions, to read."""
+    found = call.table(KIND).get(name)
+    if found is None:
+        raise AwsError("ParameterNotFound", "")
+    return found
+
+
+def version_not_found(name: str, version: object) -> AwsError:
+    """Make the error that names a version, or a label, which a parameter does not have."""
+    return AwsError(
+        "ParameterVersionNotFound",
+        f"Systems Manager could not find version {version} of {name}. Verify the version and try "
+        "again.",
+    )
+
+
+def _find(call: Call, given: str) -> Record:
+    """Return the version that a name means: ``name``, ``name:3``, ``name:label``, or an ARN."""
+    plain, _, selector = _plain(given).partition(":")
+    public = published_parameters(call.region).get(plain)
     if public is not None:
-        return _public(call, plain, public)
-    own = call.table(_KIND).get(plain)
-    if own is None:
-        return None
-    versions: list[Record] = own["Versions"]
-    if not version:
+        return public
+    versions: list[Record] = own_parameter(call, plain)["Versions"]
+    if not selector:
         return versions[-1]
-    return next((one for one in versions if str(one["Version"]) == version), None)
+    for one in versions:
+        if selector in (str(one["Version"]), *one["Labels"]):
+            return {**one, "Selector": f":{selector}"}
+    raise version_not_found(plain, selector)
 
 
-def _public(call: Call, name: str, value: str) -> Record:
-    return {
-        "Name": name,
-        "Type": "String",
-        "Value": value,
-        "Version": 1,
-        "LastModifiedDate": _PUBLISHED_AT,
-        "ARN": f"arn:aws:ssm:{call.region}::parameter{name}",
-        "DataType": "aws:ec2:image",
-    }
+def _plain(given: str) -> str:
+    """Return the name of a parameter that may be given by its ARN."""
+    if not given.startswith("arn:"):
+        return given
+    name = given.split(":parameter", 1)[-1]
+    return name if name.count("/") > 1 else name.removeprefix("/")
+
+
+def _told(call: Call, found: Record) -> Record:
+    """Return a version as it is told: a secret one is a cipher, unless it is to be decrypted."""
+    if found["Type"] != "SecureString" or call.get("WithDecryption"):
+        return found
+    digest = hashlib.sha512(f"{found['ARN']} {found['Version']} {found['Value']}".encode())
+    cipher = base64.b64encode(b"\x01\x02\x02\x00x" + digest.digest() * 2)
+    return {**found, "Value": cipher.decode()}
 
 
 @operation("ssm", "GetParameter")
 def get_parameter(call: Call) -> dict[str, Any]:
     """Return one parameter."""
-    found = _find(call, call.get("Name"))
-    if found is None:
-        raise AwsError("ParameterNotFound", "")
-    return {"Parameter": found}
+    return {"Parameter": _told(call, _find(call, call.get("Name")))}
 
 
 @operation("ssm", "GetParameters")
 def get_parameters(call: Call) -> dict[str, Any]:
     """Return several; those that are not there are named."""
-    found = {name: _find(call, name) for name in call.get("Names")}
-    return {
-        "Parameters": [one for one in found.values() if one is not None],
-        "InvalidParameters": [name for name, one in found.items() if one is None],
-    }
+    found, missing = [], []
+    for name in dict.fromkeys(call.get("Names")):
+        try:
+            found.append(_told(call, _find(call, name)))
+        except AwsError:
+            missing.append(name)
+    return {"Parameters": found, "InvalidParameters": missing}
 
 
 @operation("ssm", "GetParametersByPath")
 def get_parameters_by_path(call: Call) -> dict[str, Any]:
     """Return what lies below a path: directly, or at any depth."""
-    folder = call.get("Path").rstrip("/") + "/"
-    below = [name for name in _names(call) if name.startswith(folder)]
+    folder = check_path(call.get("Path"))
+    own = {name: one["Versions"][-1] for name, one in call.table(KIND).items()}
+    known = {**published_parameters(call.region), **own}
+    below = [name for name in known if name.startswith(folder)]
     if not call.get("Recursive"):
         below = [name for name in below if "/" not in name[len(folder) :]]
-    found = [one for name in below if (one := _find(call, name)) is not None]
-    return page(call, "Parameters", found, sort_by="Name", low=1, high=10)
-
-
-def _names(call: Call) -> list[str]:
-    return [*public_parameters(call.region), *(name for name, _ in call.table(_KIND).items())]
-
-
-@operation("ssm", "PutParameter")
-def put_parameter(call: Call) -> dict[str, Any]:
-    """Set a parameter; another version of one that is there only if that is said."""
-    name = call.get("Name")
-    if name.startswith(("/aws", "aws", "ssm")):
-        raise AwsError("AccessDeniedException", f"No access to reserved parameter name: {name}.")
-    own = call.table(_KIND).get(name)
-    if own is not None and not call.get("Overwrite"):
-        raise AwsError(
-            "ParameterAlreadyExists",
-            "The parameter already exists. To overwrite this value, set the overwrite option in "
-            "the request to true.",
-        )
-    record = call.table(_KIND).edit(name) if own is not None else {"Versions": []}
-    version = len(record["Versions"]) + 1
-    record["Versions"].append(_version(call, name, version, record))
-    call.table(_KIND).put(name, record)
-    return {"Version": version, "Tier": call.get("Tier", "Standard")}
-
-
-def _version(call: Call, name: str, version: int, record: Record) -> Record:
-    before = record["Versions"][-1]["Type"] if record["Versions"] else None
-    kind = call.get("Type", before)
-    if kind is None:
-        raise AwsError(
-            "ValidationException",
-            "A parameter type is required when you create a parameter.",
-        )
-    path = name if name.startswith("/") else f"/{name}"
-    return {
-        "Name": name,
-        "Type": kind,
-        "Value": call.get("Value"),
-        "Version": version,
-        "LastModifiedDate": call.cloud.clock(),
-        "LastModifiedUser": call.caller.arn,
-        "Description": call.get("Description"),
-        "ARN": f"arn:aws:ssm:{call.region}:{call.cloud.account}:parameter{path}",
-        "DataType": call.get("DataType", "text"),
-        "Tier": call.get("Tier", "Standard"),
-        "Policies": [],
-    }
+    allowed = ("Type", "KeyId", "Label")
+    found = matching([known[name] for name in below], call.get("ParameterFilters"), allowed)
+    answer = page(call, "Parameters", found, sort_by="Name", low=1, high=10, default=10)
+    answer["Parameters"] = [_told(call, one) for one in answer["Parameters"]]
+    return answer
 
 
 @operation("ssm", "DescribeParameters")
 def describe_parameters(call: Call) -> dict[str, Any]:
     """List one's own parameters, without their values."""
-    found = [record["Versions"][-1] for record in call.table(_KIND).values()]
-    for wanted in call.get("ParameterFilters", []):
-        found = [one for one in found if _matches(one, wanted)]
-    return page(call, "Parameters", found, sort_by="Name", low=1, high=50)
-
-
-def _matches(found: Record, wanted: Record) -> bool:
-    value = str(found.get(wanted["Key"], ""))
-    option, values = wanted.get("Option", "Equals"), wanted.get("Values", [])
-    if option == "BeginsWith":
-        return value.startswith(tuple(values))
-    if option == "Contains":
-        return any(one in value for one in values)
-    return value in values
+    found = [
+        {**record["Versions"][-1], "Tags": record["Tags"]} for record in call.table(KIND).values()
+    ]
+    older = [{**one, "Option": "BeginsWith"} for one in call.get("Filters", [])]
+    found = matching(found, older + call.get("ParameterFilters", []))
+    return page(call, "Parameters", found, sort_by="Name", low=1, high=50, default=50)
 
 
 @operation("ssm", "GetParameterHistory")
 def get_parameter_history(call: Call) -> dict[str, Any]:
-    """Return every version of a parameter."""
-    own = call.table(_KIND).get(call.get("Name"))
-    if own is None:
-        raise AwsError("ParameterNotFound", "")
-    return {"Parameters": own["Versions"]}
-
-
-@operation("ssm", "DeleteParameter")
-def delete_parameter(call: Call) -> None:
-    """Remove a parameter."""
-    if call.get("Name") not in call.table(_KIND):
-        raise AwsError("ParameterNotFound", "")
-    call.table(_KIND).delete(call.get("Name"))
-
-
-@operation("ssm", "DeleteParameters")
-def delete_parameters(call: Call) -> dict[str, Any]:
-    """Remove several; those that are not there are named."""
-    there = [name for name in call.get("Names") if name in call.table(_KIND)]
-    for name in there:
-        call.table(_KIND).delete(name)
-    missing = [name for name in call.get("Names") if name not in there]
-    return {"DeletedParameters": there, "InvalidParameters": missing}
+    """Return every version of a parameter, oldest first."""
+    versions = own_parameter(call, call.get("Name"))["Versions"]
+    found = [{**_told(call, one), "_Order": f"{one['Version']:012}"} for one in versions]
+    return page(call, "Parameters", found, sort_by="_Order", low=1, high=50, default=50)
