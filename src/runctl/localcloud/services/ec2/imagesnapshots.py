@@ -11,7 +11,7 @@ from runctl.localcloud.services.ec2.tags import tags_for
 from runctl.localcloud.state.records import Record, Transaction
 
 Mapping = dict[str, Any]
-_SHAPE = ("VolumeType", "Iops", "Throughput")
+_PERFORMANCE = {"gp3": ("Iops", "Throughput"), "io1": ("Iops",), "io2": ("Iops",)}
 _DISK = ("_LoginUser", "_HasPython", "_Init")
 
 
@@ -94,7 +94,8 @@ def _ebs(volume: Record, snapshot: Record, is_deleted_with: bool) -> Mapping:
         "SnapshotId": snapshot["SnapshotId"],
         "VolumeSize": volume["Size"],
         "Encrypted": volume["Encrypted"],
-        **{name: volume[name] for name in _SHAPE if volume.get(name) is not None},
+        "VolumeType": volume["VolumeType"],
+        **{name: volume[name] for name in _PERFORMANCE.get(volume["VolumeType"], ())},
     }
 
 
