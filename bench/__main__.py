@@ -11,7 +11,16 @@ from pathlib import Path
 from bench.figures import Figure, format_table, write_json
 from bench.scale import FULL, SHORT, Scale
 
-SUBJECTS = ("startup", "listing", "launching", "logging", "install", "committing", "training")
+SUBJECTS = (
+    "startup",
+    "listing",
+    "launching",
+    "logging",
+    "install",
+    "committing",
+    "training",
+    "rehearsing",
+)
 
 
 def main(argv: list[str] | None = None) -> int:

@@ -17,6 +17,10 @@ class Scale:
     checkpoint_bytes: int = 1024 * MIB
     commits: int = 3
     loop_s: float = 8.0
+    machines: tuple[tuple[int, float], ...] = ((20, 10.0), (50, 20.0))
+    """How many instances, and how many seconds they may take."""
+    idle_s: float = 20.0
+    described: int = 1000
 
 
 FULL = Scale()
@@ -29,4 +33,7 @@ SHORT = Scale(
     checkpoint_bytes=64 * MIB,
     commits=2,
     loop_s=1.0,
+    machines=((3, 10.0),),
+    idle_s=1.0,
+    described=50,
 )

@@ -15,8 +15,9 @@ needed='
 /usr/bin/newuidmap:uidmap
 /usr/bin/curl:curl
 /usr/sbin/mkfs.ext4:e2fsprogs
+/usr/bin/fuse2fs:fuse2fs
+/usr/bin/dbus-daemon:dbus
 /lib/systemd/systemd:systemd
-/usr/bin/systemd-nspawn:systemd-container
 '
 
 missing=''

@@ -79,12 +79,6 @@ ROWS = [
         Refused("InvalidParameters"),
     ),
     row(
-        "a delivery timeout below thirty seconds is refused",
-        "send_command",
-        lambda world: command(world, "true", TimeoutSeconds=29),
-        Refused("ValidationException", "timeoutSeconds"),
-    ),
-    row(
         "a command that is sent is pending, and counts its targets",
         "send_command",
         lambda world: command(world, "true"),

@@ -523,7 +523,7 @@ def _protection_holds(world: World) -> None:
 
 def _user_data_runs_at_first_boot(world: World) -> None:
     ec2 = world.client("ec2")
-    text = "#!/bin/sh\necho fidelity-user-data-$(id -u) >/dev/console\n"
+    text = "#!/bin/sh\necho fidelity-user-data-$(id -u)\n"
     [made] = ec2.run_instances(**launch(world, UserData=text))["Instances"]
     ident = made["InstanceId"]
     world.later(lambda: ec2.terminate_instances(InstanceIds=[ident]))
