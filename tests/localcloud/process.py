@@ -64,6 +64,12 @@ class CloudProcess:
         """Kill the process, as a crash does; its machines go on."""
         self._end(signal.SIGKILL)
 
+    def wait(self) -> int:
+        """Wait for the end of the process, which something else brings about."""
+        assert self._process is not None, "it does not run"
+        process, self._process = self._process, None
+        return process.wait(END_S)
+
     def stop(self) -> int:
         """End the process in peace; return its exit status."""
         return self._end(signal.SIGTERM)

@@ -10,6 +10,7 @@ from uuid import uuid4
 from runctl.localcloud.api import Api, write_error
 from runctl.localcloud.http.messages import Request, Response
 from runctl.localcloud.identity import Principal
+from runctl.localcloud.refusals import in_words_of
 from runctl.localcloud.wire.errors import AwsError
 from runctl.localcloud.wire.models import NAMES
 from runctl.localcloud.wire.signature import Scope, credential_scope, verify
@@ -49,7 +50,8 @@ class Gate:
         try:
             caller = self._admit(request, scope)
         except AwsError as error:
-            return write_error(scope.service, error, str(uuid4()))
+            refusal = in_words_of(scope.service, error)
+            return write_error(scope.service, refusal, str(uuid4()))
         return self._api.respond(request, scope.service, scope.region, caller)
 
     def _admit(self, request: Request, scope: Scope) -> Principal:
