@@ -9,7 +9,8 @@ and happens after the commit.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
@@ -60,6 +61,25 @@ class Call:
     def undo(self, work: Callable[[], None]) -> None:
         """Do it if the changes are not committed: for what had to be taken outside the records."""
         self.undoing.append(work)
+
+    @contextmanager
+    def attempt(self) -> Iterator[None]:
+        """Undo what is done inside, and nothing else, where it ends in an error."""
+        outer, done, undone = self.transaction, len(self.afterwards), len(self.undoing)
+        try:
+            with self.cloud.records.attempt() as self.transaction:
+                yield
+        except BaseException:
+            del self.afterwards[done:]
+            self.take_back(undone)
+            raise
+        finally:
+            self.transaction = outer
+
+    def take_back(self, since: int = 0) -> None:
+        """Undo what was taken outside the records."""
+        while len(self.undoing) > since:
+            self.undoing.pop()()
 
     def settle(self, kind: str, ident: str) -> None:
         """Bring about what a record says is under way, once it is committed."""
@@ -151,8 +171,7 @@ class Api:
         try:
             answer = self._commit(call, perform)
         except BaseException:
-            for work in call.undoing:
-                work()
+            call.take_back()
             raise
         for work in call.afterwards:
             self._cloud.jobs.soon(work)

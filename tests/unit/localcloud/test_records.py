@@ -129,3 +129,31 @@ def test_clearing_forgets_everything_but_one(records: Records, tmp_path: Path) -
     records.clear(but=("thing", "r", "b"))
     assert get(records, "a") is None
     assert get(records, "b") == {"N": 1}
+
+
+def attempt_and_fail(records: Records) -> None:
+    with records.attempt() as inner:
+        table = inner.table("thing", "r")
+        assert table.get("a") == {"N": 2}
+        table.edit("a")["N"] = 3
+        table.delete("b")
+        table.put("c", {})
+        raise ZeroDivisionError
+
+
+def test_an_attempt_that_fails_undoes_itself_alone(records: Records) -> None:
+    put(records, "a", N=1)
+    put(records, "b", N=1)
+    with records.transaction() as transaction:
+        table = transaction.table("thing", "r")
+        table.edit("a")["N"] = 2
+        with pytest.raises(ZeroDivisionError):
+            attempt_and_fail(records)
+        with records.attempt():
+            put(records, "d", N=4)
+        assert table.get("d") == {"N": 4}
+        table.edit("a")["M"] = 1
+    assert get(records, "a") == {"N": 2, "M": 1}
+    assert get(records, "b") == {"N": 1}
+    assert get(records, "c") is None
+    assert get(records, "d") == {"N": 4}

@@ -57,6 +57,22 @@ class Records:
             finally:
                 self._open = None
 
+    @contextmanager
+    def attempt(self) -> Iterator[Transaction]:
+        """Change records inside the open transaction, so that an error undoes these changes alone.
+
+        What was got with ``edit`` before must not be edited again inside.
+        """
+        outer = self._open
+        if outer is None:
+            raise RuntimeError("an attempt is a part of a transaction")
+        inner = self._open = outer.nested()
+        try:
+            yield inner
+        finally:
+            self._open = outer
+        outer.take(inner)
+
     def peek(self, kind: str, region: str, ident: str) -> Record | None:
         """Return a committed record to read, without waiting for whoever is changing others."""
         return self._rows.get((kind, region), {}).get(ident)
@@ -111,16 +127,34 @@ class Records:
 class Transaction:
     """A view of all records in which this transaction's changes are seen already."""
 
-    def __init__(self, rows: dict[_Place, dict[str, Record]]) -> None:
+    def __init__(
+        self, rows: dict[_Place, dict[str, Record]], outer: Transaction | None = None
+    ) -> None:
         self._rows = rows
+        self._outer = outer
         self._tables: dict[_Place, Table] = {}
 
     def table(self, kind: str, region: str) -> Table:
         """Return the records of a kind in a region (``""`` for what has no region)."""
         place = (kind, region)
         if place not in self._tables:
-            self._tables[place] = Table(self._rows.get(place, {}))
+            rows = self._outer.view(place) if self._outer else self._rows.get(place, {})
+            self._tables[place] = Table(rows)
         return self._tables[place]
+
+    def nested(self) -> Transaction:
+        """Return a transaction that begins with what this one sees."""
+        return Transaction(self._rows, self)
+
+    def view(self, place: _Place) -> dict[str, Record]:
+        """Return the records of a place as they are seen now."""
+        kind, region = place
+        return dict(self.table(kind, region).items())
+
+    def take(self, inner: Transaction) -> None:
+        """Make the changes of a nested transaction one's own."""
+        for (kind, region), ident, record in inner.changes():
+            self.table(kind, region).changed[ident] = record
 
     def changes(self) -> list[tuple[_Place, str, Record | None]]:
         """Return every change: the new record, or None for one that goes."""

@@ -36,7 +36,7 @@ def version_not_found(name: str, version: object) -> AwsError:
     )
 
 
-def _find(call: Call, given: str) -> Record:
+def find_parameter(call: Call, given: str) -> Record:
     """Return the version that a name means: ``name``, ``name:3``, ``name:label``, or an ARN."""
     plain, _, selector = _plain(given).partition(":")
     public = published_parameters(call.region).get(plain)
@@ -71,7 +71,7 @@ def _told(call: Call, found: Record) -> Record:
 @operation("ssm", "GetParameter")
 def get_parameter(call: Call) -> dict[str, Any]:
     """Return one parameter."""
-    return {"Parameter": _told(call, _find(call, call.get("Name")))}
+    return {"Parameter": _told(call, find_parameter(call, call.get("Name")))}
 
 
 @operation("ssm", "GetParameters")
@@ -80,7 +80,7 @@ def get_parameters(call: Call) -> dict[str, Any]:
     found, missing = [], []
     for name in dict.fromkeys(call.get("Names")):
         try:
-            found.append(_told(call, _find(call, name)))
+            found.append(_told(call, find_parameter(call, name)))
         except AwsError:
             missing.append(name)
     return {"Parameters": found, "InvalidParameters": missing}

@@ -8,6 +8,7 @@ import secrets
 from typing import Any
 
 from runctl.localcloud.api import Call
+from runctl.localcloud.services.ec2.aliases import image_of
 from runctl.localcloud.services.ec2.idents import INSTANCE, new_id
 from runctl.localcloud.services.ec2.images import image_for
 from runctl.localcloud.services.ec2.instances.states import set_state
@@ -57,7 +58,7 @@ def create_instances(
             instance["SpotInstanceRequestId"] = spot_request
         call.table("instance").put(ident, instance)
         devices = parameters.get("BlockDeviceMappings", [])
-        make_root_and_data_volumes(call, instance, image, devices)
+        make_root_and_data_volumes(call, instance, image, devices, _specifications(parameters))
         call.settle("instance", ident)
         instances.append(instance)
     return instances
@@ -66,7 +67,7 @@ def create_instances(
 def _image(call: Call, parameters: dict[str, Any]) -> Record:
     if not parameters.get("ImageId"):
         raise AwsError("MissingParameter", "The request must contain the parameter ImageId")
-    image = image_for(call, parameters["ImageId"])
+    image = image_for(call, image_of(call, parameters["ImageId"]))
     if image["State"] != "available":
         raise AwsError(
             "InvalidAMIID.Unavailable", f"The image ID '{image['ImageId']}' is not available"
@@ -175,9 +176,12 @@ def _record(
 
 def _tags(parameters: dict[str, Any]) -> list[Record]:
     """Return the tags of a template, under those of the call, and those that AWS sets itself."""
-    specifications = parameters.get("_TagSpecifications", [])
-    given = tags_in([*specifications, *parameters.get("TagSpecifications", [])], INSTANCE)
+    given = tags_in(_specifications(parameters), INSTANCE)
     return [*given, *parameters.get("_SystemTags", [])]
+
+
+def _specifications(parameters: dict[str, Any]) -> list[dict[str, Any]]:
+    return [*parameters.get("_TagSpecifications", []), *parameters.get("TagSpecifications", [])]
 
 
 def _of_image(image: Record) -> Record:
