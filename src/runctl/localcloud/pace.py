@@ -23,6 +23,10 @@ class Pace:
     """From running to status checks that are ok."""
     volume_s: float = 0.2
     """A volume is creating, attaching, detaching."""
+    modifying_s: float = 0.2
+    """A volume is modifying for so long …"""
+    optimizing_s: float = 0.6
+    """… and then optimizing."""
     snapshot_s: float = 0.5
     """A snapshot is pending for at least so long."""
     spot_s: float = 0.2

@@ -7,7 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from ipaddress import IPv4Network
 
-from runctl.localcloud.machines.errors import MachineError
+from runctl.localcloud.machines.errors import MachineError, MachineGone, VolumeBusy
+from runctl.localcloud.machines.machine import CommandRequest
 from runctl.localcloud.machines.results import End, Event, Feature, State, TierReport
 from runctl.localcloud.machines.spec import MachineSpec, Volume
 
@@ -23,6 +24,12 @@ class PaperMachine:
     done: list[str] = field(default_factory=list)
     """What was done to it, in words."""
     is_without_disk: bool = False
+    volumes: dict[str, Volume] = field(default_factory=dict)
+    """Those that are attached now."""
+    busy: set[str] = field(default_factory=set)
+    """Those of them that are mounted."""
+    refused: set[str] = field(default_factory=set)
+    """Those that cannot be attached."""
 
     @property
     def id(self) -> str:
@@ -56,7 +63,19 @@ class PaperMachine:
         return {"init": 4711}
 
     def attach(self, volume: Volume) -> None:
+        if volume.volume_id in self.refused:
+            raise MachineError("attach", "refused")
         self.done.append(f"attach {volume.device}")
+        self.volumes[volume.volume_id] = volume
+
+    def detach(self, volume_id: str, *, is_forced: bool = False) -> None:
+        if volume_id in self.busy and not is_forced:
+            raise VolumeBusy("detach", "mounted")
+        self.done.append(f"detach {volume_id}")
+        self.volumes.pop(volume_id, None)
+
+    def exec(self, request: CommandRequest) -> None:
+        raise MachineGone("exec", "nothing runs on paper")
 
 
 class PaperTier:

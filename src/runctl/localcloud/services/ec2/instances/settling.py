@@ -50,11 +50,11 @@ def _start(cloud: Cloud, region: str, instance: Record) -> None:
     ident = instance["InstanceId"]
     try:
         cloud.tier.launch(machine_spec(cloud, region, instance))
+        attach_all(cloud, region, ident)
     except MachineError as error:
         _LOG.exception("%s did not start", ident)
         _give_up(cloud, region, ident, str(error))
         return
-    attach_all(cloud, region, ident)
     cloud.network.connect(ident)
     rest_s = instance["_PendingSince"] + cloud.pace.pending_s - cloud.clock()
     if rest_s > 0:
@@ -161,7 +161,7 @@ def _end(cloud: Cloud, region: str, instance: Record) -> None:
         set_state(ended, "terminated")
         ended |= {"_RunningSince": None, "_TerminatedAt": cloud.clock()}
         request = follow_end(transaction, region, ended, cloud.clock())
-        volumes = release_volumes(transaction, region, ident)
+        volumes = release_volumes(transaction, region, ident, cloud.clock())
         release_place(transaction, region, ident)
         for name in ("PublicIpAddress", "PrivateIpAddress", "SubnetId", "VpcId"):
             ended.pop(name, None)

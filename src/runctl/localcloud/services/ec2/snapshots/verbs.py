@@ -1,140 +1,134 @@
-"""Create, copy, share and delete snapshots."""
+"""Create, copy and delete snapshots."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from runctl.localcloud.api import Call, operation
-from runctl.localcloud.services.ec2.idents import INSTANCE, SNAPSHOT, VOLUME, edit, find, new_id
+from runctl.localcloud.data import region_facts
+from runctl.localcloud.services.ec2.idents import INSTANCE, SNAPSHOT, VOLUME, find
+from runctl.localcloud.services.ec2.images import image_of_snapshot
+from runctl.localcloud.services.ec2.instances.states import check_state
+from runctl.localcloud.services.ec2.snapshots.records import (
+    COPY_OF,
+    begin_snapshot,
+    completed_snapshot,
+    drop_snapshot,
+    snapshot_for,
+)
 from runctl.localcloud.services.ec2.tags import merge, tags_for
+from runctl.localcloud.services.ec2.volumes.encryption import encryption_of
+from runctl.localcloud.services.ec2.volumes.records import volumes_of
 from runctl.localcloud.state.records import Record
 from runctl.localcloud.wire.errors import AwsError
+
+_MINUTES, _MOST_MINUTES = 15, 2880
 
 
 @operation("ec2", "CreateSnapshot")
 def create_snapshot(call: Call) -> Record:
     """Copy what a volume holds now; writing to it may go on at once."""
     volume = find(call, VOLUME, call.get("VolumeId"))
+    return _begin(call, volume, tags_for(call, SNAPSHOT))
+
+
+def _begin(call: Call, volume: Record, tags: list[dict[str, str]]) -> Record:
+    ident = volume["VolumeId"]
     if volume["State"] not in ("available", "in-use"):
-        raise AwsError(
-            "IncorrectState", f"The volume '{volume['VolumeId']}' is not ready for a snapshot."
-        )
-    return _add(call, volume, tags_for(call, SNAPSHOT))
+        raise AwsError("IncorrectState", f"Volume '{ident}' is in the '{volume['State']}' state.")
+    return begin_snapshot(call, volume, call.get("Description", ""), tags)
 
 
 @operation("ec2", "CreateSnapshots")
 def create_snapshots(call: Call) -> dict[str, Any]:
     """Copy what all volumes of an instance hold."""
     wanted = call.get("InstanceSpecification")
-    instance = find(call, INSTANCE, wanted.get("InstanceId"))
-    left_out = set(wanted.get("ExcludeDataVolumeIds", []))
+    instance = find(call, INSTANCE, wanted.get("InstanceId", ""))
+    check_state(instance, "running", "stopping", "stopped", verb="snapshotted")
     made = []
-    for mapping in instance["BlockDeviceMappings"]:
-        is_root = mapping["DeviceName"] == instance["RootDeviceName"]
-        ident = mapping["Ebs"]["VolumeId"]
-        if ident in left_out or (is_root and wanted.get("ExcludeBootVolume")):
-            continue
-        volume = find(call, VOLUME, ident)
-        tags = tags_for(call, SNAPSHOT)
+    for ident in _chosen(instance, wanted):
+        volume, tags = find(call, VOLUME, ident), tags_for(call, SNAPSHOT)
         if call.get("CopyTagsFromSource") == "volume":
-            tags = merge(volume["Tags"], tags)
-        made.append(_add(call, volume, tags))
+            tags = merge(_own(volume["Tags"]), tags)
+        made.append(_begin(call, volume, tags))
     return {"Snapshots": made}
 
 
-def _add(call: Call, volume: Record, tags: list[dict[str, str]]) -> Record:
-    ident = new_id(SNAPSHOT)
-    record = {
-        "SnapshotId": ident,
-        "VolumeId": volume["VolumeId"],
-        "VolumeSize": volume["Size"],
-        "OwnerId": call.cloud.account,
-        "State": "pending",
-        "Progress": "0%",
-        "StartTime": call.cloud.clock(),
-        "Description": call.get("Description", ""),
-        "Encrypted": volume["Encrypted"],
-        "KmsKeyId": volume.get("KmsKeyId"),
-        "StorageTier": "standard",
-        "Tags": tags,
-        "_Permissions": [],
-        "_Source": None,
-    }
-    call.table("snapshot").put(ident, record)
-    call.settle("snapshot", ident)
-    return record
+def _own(tags: list[dict[str, str]]) -> list[dict[str, str]]:
+    return [tag for tag in tags if not tag["Key"].startswith("aws:")]
+
+
+def _chosen(instance: Record, wanted: dict[str, Any]) -> list[str]:
+    devices = {one["Ebs"]["VolumeId"]: one["DeviceName"] for one in _mapped(instance)}
+    roots = {ident for ident, name in devices.items() if name == instance["RootDeviceName"]}
+    left_out = set(wanted.get("ExcludeDataVolumeIds", []))
+    wrong = sorted(left_out - set(devices)) + sorted(left_out & roots)
+    if wrong:
+        raise AwsError(
+            "InvalidParameterValue",
+            f"The volume '{wrong[0]}' is not a data volume of the instance "
+            f"'{instance['InstanceId']}'.",
+        )
+    left_out |= roots if wanted.get("ExcludeBootVolume") else set()
+    chosen = [ident for ident in volumes_of(instance) if ident not in left_out]
+    if not chosen:
+        raise AwsError("InvalidParameterValue", "There is no volume left to make a snapshot of.")
+    return chosen
+
+
+def _mapped(instance: Record) -> list[Record]:
+    return [one for one in instance["BlockDeviceMappings"] if "Ebs" in one]
 
 
 @operation("ec2", "CopySnapshot")
 def copy_snapshot(call: Call) -> dict[str, Any]:
     """Copy a snapshot, also from another region."""
     ident, region = call.get("SourceSnapshotId"), call.get("SourceRegion")
-    source = call.table("snapshot", region).get(ident)
-    if source is None:
-        raise AwsError("InvalidSnapshot.NotFound", f"The snapshot '{ident}' does not exist.")
-    if source["State"] != "completed":
-        raise AwsError("IncorrectState", f"The snapshot '{ident}' is not completed.")
-    copy_id = new_id(SNAPSHOT)
-    copy = {
-        **source,
-        "SnapshotId": copy_id,
-        "VolumeId": "vol-ffffffff",
-        "State": "pending",
-        "Progress": "0%",
-        "StartTime": call.cloud.clock(),
-        "Description": call.get("Description", f"[Copied {ident} from {region}]"),
-        "Encrypted": bool(call.get("Encrypted")) or source["Encrypted"],
-        "Tags": tags_for(call, SNAPSHOT),
-        "_Permissions": [],
-        "_Source": ident,
+    if region not in region_facts():
+        raise AwsError("InvalidParameterValue", f"Invalid region: [{region}]")
+    source = completed_snapshot(call, ident, region)
+    like = {
+        "VolumeId": COPY_OF,
+        "Size": source["VolumeSize"],
+        **encryption_of(call, call.parameters, source=source),
     }
-    call.table("snapshot").put(copy_id, copy)
-    call.settle("snapshot", copy_id)
-    return {"SnapshotId": copy_id, "Tags": copy["Tags"]}
+    words = call.get("Description") or f"[Copied {ident} from {region}] {source['Description']}"
+    tags = tags_for(call, SNAPSHOT)
+    copied = {"_Disk": source["_Disk"]} if "_Disk" in source else {}
+    copy = begin_snapshot(
+        call, like, words.strip(), tags, source=ident, **_transfer(call), **copied
+    )
+    return {"SnapshotId": copy["SnapshotId"], "Tags": tags}
+
+
+def _transfer(call: Call) -> dict[str, Any]:
+    minutes = call.get("CompletionDurationMinutes")
+    if minutes is None:
+        return {"TransferType": "standard"}
+    if minutes % _MINUTES or not _MINUTES <= minutes <= _MOST_MINUTES:
+        raise AwsError(
+            "InvalidParameterValue",
+            f"The completion duration must be a multiple of {_MINUTES} minutes, and at most "
+            f"{_MOST_MINUTES}.",
+        )
+    return {"TransferType": "time-based", "CompletionDurationMinutes": minutes}
 
 
 @operation("ec2", "DeleteSnapshot")
 def delete_snapshot(call: Call) -> None:
-    """Delete a snapshot that no image is made of."""
-    ident = find(call, SNAPSHOT, call.get("SnapshotId"))["SnapshotId"]
-    for image in call.table("image").values():
-        used = [one.get("Ebs", {}).get("SnapshotId") for one in image["BlockDeviceMappings"]]
-        if ident in used:
-            raise AwsError(
-                "InvalidSnapshot.InUse",
-                f"The snapshot {ident} is currently in use by {image['ImageId']}",
-            )
-    call.table("snapshot").delete(ident)
-    call.settle("snapshot", ident)
+    """Delete a snapshot of one's own that no image is made of."""
+    ident = own_snapshot(call, call.get("SnapshotId"))["SnapshotId"]
+    image = image_of_snapshot(call, ident)
+    if image is not None:
+        raise AwsError(
+            "InvalidSnapshot.InUse", f"The snapshot {ident} is currently in use by {image}"
+        )
+    drop_snapshot(call, ident)
 
 
-@operation("ec2", "ModifySnapshotAttribute")
-def modify_snapshot_attribute(call: Call) -> None:
-    """Say who may make volumes of a snapshot."""
-    snapshot = edit(call, SNAPSHOT, call.get("SnapshotId"))
-    change = call.get("CreateVolumePermission", {})
-    kept = [one for one in snapshot["_Permissions"] if one not in change.get("Remove", [])]
-    snapshot["_Permissions"] = kept + [one for one in change.get("Add", []) if one not in kept]
-
-
-@operation(
-    "ec2",
-    "GetEbsEncryptionByDefault",
-    "EnableEbsEncryptionByDefault",
-    "DisableEbsEncryptionByDefault",
-)
-def encryption_by_default(call: Call) -> dict[str, Any]:
-    """Read or set whether new volumes are encrypted without being asked to."""
-    table = call.table("account-setting")
-    if not call.operation.startswith("Get"):
-        is_on = call.operation.startswith("Enable")
-        table.put("ebs-encryption", {"Value": is_on})
-    found = table.get("ebs-encryption") or {"Value": False}
-    return {"EbsEncryptionByDefault": found["Value"]}
-
-
-@operation("ec2", "GetEbsDefaultKmsKeyId")
-def get_ebs_default_kms_key_id(call: Call) -> dict[str, Any]:
-    """Return the key that volumes are encrypted with unless another is named."""
-    del call
-    return {"KmsKeyId": "alias/aws/ebs"}
+def own_snapshot(call: Call, ident: str) -> Record:
+    """Return a snapshot to read; raise AWS's own error for one that is another's."""
+    found = snapshot_for(call, ident)
+    if found["OwnerId"] != call.cloud.account:
+        raise AwsError("AuthFailure", f"Not authorized for snapshot:{ident}", 403)
+    return found

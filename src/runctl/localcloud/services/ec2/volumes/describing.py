@@ -19,51 +19,74 @@ FILTERS: Mapping[str, Filter] = {
     "attachment.instance-id": path("Attachments", "InstanceId"),
     "attachment.status": path("Attachments", "State"),
     "availability-zone": path("AvailabilityZone"),
+    "availability-zone-id": path("AvailabilityZoneId"),
     "create-time": path("CreateTime"),
     "encrypted": path("Encrypted"),
+    "fast-restored": lambda _: ["false"],
     "multi-attach-enabled": path("MultiAttachEnabled"),
+    "operator.managed": path("Operator", "Managed"),
+    "operator.principal": path("Operator", "Principal"),
     "size": path("Size"),
     "snapshot-id": path("SnapshotId"),
     "status": path("State"),
     "volume-id": path("VolumeId"),
     "volume-type": path("VolumeType"),
 }
-_MODIFICATION_FILTERS: Mapping[str, Filter] = {
-    "modification-state": path("ModificationState"),
-    "volume-id": path("VolumeId"),
+_STATUS_FILTERS: Mapping[str, Filter] = {
+    "action.code": path("Actions", "Code"),
+    "action.description": path("Actions", "Description"),
+    "action.event-id": path("Actions", "EventId"),
+    "attachment-status.instance-id": path("AttachmentStatuses", "InstanceId"),
+    "attachment-status.io-performance": path("AttachmentStatuses", "IoPerformance"),
+    "availability-zone": path("AvailabilityZone"),
+    "availability-zone-id": path("AvailabilityZoneId"),
+    "event.description": path("Events", "Description"),
+    "event.event-id": path("Events", "EventId"),
+    "event.event-type": path("Events", "EventType"),
+    "event.not-after": path("Events", "NotAfter"),
+    "event.not-before": path("Events", "NotBefore"),
+    "volume-status.details-name": path("VolumeStatus", "Details", "Name"),
+    "volume-status.details-status": path("VolumeStatus", "Details", "Status"),
+    "volume-status.status": path("VolumeStatus", "Status"),
 }
 
 
 @operation("ec2", "DescribeVolumes")
 def describe_volumes(call: Call) -> dict[str, Any]:
     """List volumes."""
+    found = apply(FILTERS, call.get("Filters"), _named(call))
+    return page(call, "Volumes", found, sort_by="VolumeId")
+
+
+def _named(call: Call) -> list[Record]:
     idents = call.get("VolumeIds")
     if idents and call.get("MaxResults"):
         raise AwsError(
             "InvalidParameterCombination",
             "The parameter volumesSet cannot be used with the parameter maxResults",
         )
-    found = find_all(call, VOLUME, idents) if idents else call.table("volume").values()
-    return page(call, "Volumes", apply(FILTERS, call.get("Filters"), found), sort_by="VolumeId")
+    return find_all(call, VOLUME, idents) if idents else call.table("volume").values()
 
 
 @operation("ec2", "DescribeVolumeStatus")
 def describe_volume_status(call: Call) -> dict[str, Any]:
     """List the health of volumes: it is good."""
-    idents = call.get("VolumeIds")
-    found = find_all(call, VOLUME, idents) if idents else call.table("volume").values()
-    return page(call, "VolumeStatuses", [_status(one) for one in found], sort_by="VolumeId")
+    found = apply(_STATUS_FILTERS, call.get("Filters"), [_status(one) for one in _named(call)])
+    return page(call, "VolumeStatuses", found, sort_by="VolumeId")
 
 
 def _status(volume: Record) -> Record:
+    is_new = volume["State"] == "creating"
     details = [
-        {"Name": "io-enabled", "Status": "passed"},
+        {"Name": "io-enabled", "Status": "insufficient-data" if is_new else "passed"},
         {"Name": "io-performance", "Status": "not-applicable"},
     ]
     return {
         "VolumeId": volume["VolumeId"],
         "AvailabilityZone": volume["AvailabilityZone"],
-        "VolumeStatus": {"Status": "ok", "Details": details},
+        "AvailabilityZoneId": volume.get("AvailabilityZoneId"),
+        "VolumeStatus": {"Status": "insufficient-data" if is_new else "ok", "Details": details},
+        "AttachmentStatuses": [],
         "Actions": [],
         "Events": [],
     }
@@ -72,22 +95,8 @@ def _status(volume: Record) -> Record:
 @operation("ec2", "DescribeVolumeAttribute")
 def describe_volume_attribute(call: Call) -> dict[str, Any]:
     """Return one attribute of a volume."""
-    ident = find(call, VOLUME, call.get("VolumeId"))["VolumeId"]
+    volume = find(call, VOLUME, call.get("VolumeId"))
+    ident = volume["VolumeId"]
     if call.get("Attribute") == "autoEnableIO":
-        return {"VolumeId": ident, "AutoEnableIO": {"Value": False}}
+        return {"VolumeId": ident, "AutoEnableIO": {"Value": volume.get("_AutoEnableIO", False)}}
     return {"VolumeId": ident, "ProductCodes": []}
-
-
-@operation("ec2", "DescribeVolumesModifications")
-def describe_volumes_modifications(call: Call) -> dict[str, Any]:
-    """List what was modified last."""
-    idents = call.get("VolumeIds")
-    table = call.table("volume-modification")
-    found = [one for one in table.values() if not idents or one["VolumeId"] in idents]
-    if idents and not found:
-        raise AwsError(
-            "InvalidVolumeModification.NotFound",
-            f"Modification for volume '{idents[0]}' does not exist.",
-        )
-    found = apply(_MODIFICATION_FILTERS, call.get("Filters"), found)
-    return page(call, "VolumesModifications", found, sort_by="VolumeId", low=1)

@@ -1,143 +1,87 @@
-"""The volumes of instances: made with them, attached when their machines start, released after."""
+"""The volumes of instances: attached when their machines start, released after."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from runctl.localcloud.api import Call
 from runctl.localcloud.machines.errors import MachineError
-from runctl.localcloud.machines.results import Feature
-from runctl.localcloud.machines.spec import Volume
-from runctl.localcloud.services.ec2.idents import SNAPSHOT, VOLUME, find, new_id
-from runctl.localcloud.services.ec2.machineimages import published
-from runctl.localcloud.services.ec2.tags import tags_in
-from runctl.localcloud.services.ec2.volumes.files import GIB, make_volume
+from runctl.localcloud.services.ec2.volumes.machine import plug
 from runctl.localcloud.services.ec2.volumes.records import (
-    attachment_of,
+    attachment_to,
     drop_attachment,
     map_device,
-    volume_record,
+    volumes_of,
 )
-from runctl.localcloud.services.ec2.volumes.rules import shape_of
 from runctl.localcloud.state.records import Record, Transaction
-from runctl.localcloud.wire.errors import AwsError
 
 if TYPE_CHECKING:
     from runctl.localcloud.cloud import Cloud
 
-Mapping = dict[str, Any]
+
+def is_root(instance: Record | None, attachment: Record) -> bool:
+    """Whether it is the root disk, which the machine has by itself."""
+    return instance is not None and attachment["Device"] == instance["RootDeviceName"]
 
 
-def make_root_and_data_volumes(
-    call: Call, instance: Record, image: Record, wanted: list[Mapping]
-) -> None:
-    """Make the volumes of a new instance, attached from the start.
-
-    ``wanted`` are the BlockDeviceMappings of RunInstances, put over those of the image.
-    """
-    mappings = {one["DeviceName"]: one for one in image["BlockDeviceMappings"] if "Ebs" in one}
-    for one in wanted:
-        device = one.get("DeviceName", "")
-        if one.get("NoDevice") is not None:
-            mappings.pop(device, None)
-        elif one.get("VirtualName", "").startswith("ephemeral"):
-            continue  # local disks are there by themselves
-        else:
-            known = mappings.get(device, {}).get("Ebs", {})
-            mappings[device] = {"DeviceName": device, "Ebs": {**known, **one.get("Ebs", {})}}
-    for device, mapping in mappings.items():
-        _make(call, instance, device, mapping["Ebs"])
-
-
-def _make(call: Call, instance: Record, device: str, ebs: Mapping) -> None:
-    ident, now = new_id(VOLUME), call.cloud.clock()
-    wanted = {**ebs, "Size": ebs.get("VolumeSize")}
-    _check_snapshot(call, wanted)
-    zone = instance["Placement"]["AvailabilityZone"]
-    volume = volume_record(ident, zone, now, shape_of(wanted), wanted)
-    attachment = attachment_of(
-        volume,
-        instance["InstanceId"],
-        device,
-        now,
-        is_deleted_with=ebs.get("DeleteOnTermination", True),
-    )
-    attachment["State"] = "attached"
-    volume |= {
-        "State": "in-use",
-        "Attachments": [attachment],
-        "Tags": tags_in(call.get("TagSpecifications", []), VOLUME),
-        "_IsRoot": device == instance["RootDeviceName"],
-    }
-    call.table("volume").put(ident, volume)
-    map_device(instance, volume, attachment)
-    call.settle("volume", ident)
-
-
-def _check_snapshot(call: Call, wanted: Mapping) -> None:
-    ident = wanted.get("SnapshotId")
-    if not ident:
-        if wanted.get("Size") is None:
-            raise AwsError("InvalidBlockDeviceMapping", "Device needs a size or a snapshot")
-        return
-    least = _image_sizes(call).get(ident)
-    if least is None:
-        least = find(call, SNAPSHOT, ident)["VolumeSize"]
-    wanted["Size"] = wanted.get("Size") or least
-    if wanted["Size"] < least:
-        raise AwsError(
-            "InvalidBlockDeviceMapping",
-            f"Volume of size {wanted['Size']}GB is smaller than snapshot '{ident}', expect size "
-            f">= {least}GB",
-        )
-
-
-def _image_sizes(call: Call) -> dict[str, int]:
-    """Return the sizes of the published images' snapshots."""
-    return {
-        mapping["Ebs"]["SnapshotId"]: mapping["Ebs"]["VolumeSize"]
-        for image in published(call.region).values()
-        for mapping in image["BlockDeviceMappings"]
-        if "Ebs" in mapping
-    }
-
-
-def release_volumes(transaction: Transaction, region: str, instance_id: str) -> list[str]:
+def release_volumes(
+    transaction: Transaction, region: str, instance_id: str, now: float = 0.0
+) -> list[str]:
     """Delete or detach the volumes of an instance that has ended; return those to be settled."""
     volumes = transaction.table("volume", region)
     instances = transaction.table("instance", region)
     touched = []
-    for ident, volume in volumes.items():
-        mine = [one for one in volume["Attachments"] if one["InstanceId"] == instance_id]
-        if not mine:
-            continue
+    for ident in volumes_of(instances.get(instance_id) or {"BlockDeviceMappings": []}):
+        volume = volumes.get(ident)
+        attachment = attachment_to(volume, instance_id) if volume else None
         drop_attachment(volumes, instances, ident, instance_id)
-        if mine[0]["DeleteOnTermination"] and not volumes.edit(ident)["Attachments"]:
-            volumes.edit(ident)["State"] = "deleting"
+        if attachment is None:
+            continue
+        if attachment["DeleteOnTermination"] and not volumes.edit(ident)["Attachments"]:
+            volumes.edit(ident).update({"State": "deleting", "_DeletingSince": now})
             touched.append(ident)
     return touched
 
 
 def attach_all(cloud: Cloud, region: str, instance_id: str) -> None:
-    """Attach to a machine that has started all that its records say is attached."""
-    with cloud.records.transaction() as transaction:
-        found = [
-            (volume, attachment)
-            for volume in transaction.table("volume", region).values()
-            for attachment in volume["Attachments"]
-            if attachment["InstanceId"] == instance_id and not volume.get("_IsRoot")
-        ]
-    for volume, attachment in found:
-        attach_one(cloud, volume, instance_id, attachment["Device"])
+    """Attach to a machine that has started all that its records say is attached.
 
-
-def attach_one(cloud: Cloud, volume: Record, instance_id: str, device: str) -> None:
-    """Attach a volume's bytes to a machine, where the tier has block devices."""
-    if Feature.BLOCK_DEVICES not in cloud.tier.report.features:
+    Raises ``MachineError`` where the machine cannot have one of them.
+    """
+    instance = cloud.records.peek("instance", region, instance_id)
+    if instance is None:
         return
-    machine = cloud.tier.find(instance_id)
-    ident = volume["VolumeId"]
-    path = make_volume(cloud, ident, volume["SnapshotId"], volume["Size"] * GIB)
-    if machine is None:
-        raise MachineError("attach", f"the machine of {instance_id} is not there")
-    machine.attach(Volume(ident, str(path), device))
+    for ident in volumes_of(instance):
+        with cloud.jobs.alone(f"volume:{ident}"):
+            _attach(cloud, region, instance, ident)
+    with cloud.records.transaction() as transaction:
+        for ident in volumes_of(instance):
+            mark_attached(transaction, region, ident, instance_id)
+
+
+def _attach(cloud: Cloud, region: str, instance: Record, ident: str) -> None:
+    volume = cloud.records.peek("volume", region, ident)
+    attachment = attachment_to(volume, instance["InstanceId"]) if volume else None
+    if volume is None or attachment is None or is_root(instance, attachment):
+        return
+    if attachment["State"] not in ("attaching", "attached"):
+        return
+    try:
+        plug(cloud, region, volume, attachment)
+    except OSError as fault:
+        raise MachineError("volume", f"{ident}: {fault}") from fault
+
+
+def mark_attached(transaction: Transaction, region: str, ident: str, instance_id: str) -> None:
+    """Say that a volume which was being attached is attached."""
+    volumes = transaction.table("volume", region)
+    instances = transaction.table("instance", region)
+    known = volumes.get(ident)
+    found = attachment_to(known, instance_id) if known else None
+    if found is None or found["State"] != "attaching":
+        return
+    volume = volumes.edit(ident)
+    attachment = attachment_to(volume, instance_id)
+    assert attachment is not None  # noqa: S101 - it was found in what this is a copy of
+    attachment["State"] = "attached"
+    if instance_id in instances:
+        map_device(instances.edit(instance_id), volume, attachment)

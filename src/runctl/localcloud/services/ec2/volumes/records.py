@@ -4,30 +4,39 @@ from __future__ import annotations
 
 from typing import Any
 
+from runctl.localcloud.api import Call
+from runctl.localcloud.services.ec2.idents import VOLUME, new_id
+from runctl.localcloud.services.ec2.regions import zones_of
+from runctl.localcloud.services.ec2.volumes.encryption import encryption_of
+from runctl.localcloud.services.ec2.volumes.rules import shape_of
 from runctl.localcloud.state.records import Record, Table
 from runctl.localcloud.wire.errors import AwsError
 
 
 def volume_record(
-    ident: str, zone: str, now: float, shape: dict[str, Any], wanted: dict[str, Any]
+    call: Call, zone: str, wanted: dict[str, Any], snapshot: Record | None = None
 ) -> Record:
     """Return a volume that is being created. ``wanted`` has the parameters of CreateVolume."""
-    is_encrypted = bool(wanted.get("Encrypted") or wanted.get("KmsKeyId"))
-    record = {
+    ident = new_id(VOLUME)
+    encryption = encryption_of(call, wanted, source=snapshot)
+    return {
         "VolumeId": ident,
+        "VolumeArn": f"arn:aws:ec2:{call.region}:{call.cloud.account}:volume/{ident}",
+        "OwnerId": call.cloud.account,
         "AvailabilityZone": zone,
-        "CreateTime": now,
+        "AvailabilityZoneId": zones_of(call.region)[zone],
+        "CreateTime": call.cloud.clock(),
         "State": "creating",
-        "Encrypted": is_encrypted,
+        **encryption,
         "SnapshotId": wanted.get("SnapshotId") or "",
         "MultiAttachEnabled": bool(wanted.get("MultiAttachEnabled")),
+        "VolumeInitializationRate": wanted.get("VolumeInitializationRate"),
+        "Operator": {"Managed": False},
         "Attachments": [],
         "Tags": [],
-        **shape,
+        **shape_of(wanted),
+        "_IsEmpty": True,  # its bytes are not there yet
     }
-    if is_encrypted:
-        record["KmsKeyId"] = wanted.get("KmsKeyId") or "alias/aws/ebs"
-    return record
 
 
 def attachment_of(
@@ -44,28 +53,46 @@ def attachment_of(
     }
 
 
+def attachment_to(volume: Record, instance_id: str) -> Record | None:
+    """Return the attachment of a volume to an instance, if there is one."""
+    found = [one for one in volume["Attachments"] if one["InstanceId"] == instance_id]
+    return found[0] if found else None
+
+
 def map_device(instance: Record, volume: Record, attachment: Record) -> None:
     """Show an attachment on the record of the instance, in place of what it said before."""
-    unmap_device(instance, volume["VolumeId"])
-    instance["BlockDeviceMappings"].append(
-        {
-            "DeviceName": attachment["Device"],
-            "Ebs": {
-                "AttachTime": attachment["AttachTime"],
-                "DeleteOnTermination": attachment["DeleteOnTermination"],
-                "Status": attachment["State"],
-                "VolumeId": volume["VolumeId"],
-            },
-        }
+    mapping = {
+        "DeviceName": attachment["Device"],
+        "Ebs": {
+            "AttachTime": attachment["AttachTime"],
+            "DeleteOnTermination": attachment["DeleteOnTermination"],
+            "Status": attachment["State"],
+            "VolumeId": volume["VolumeId"],
+        },
+    }
+    known = instance["BlockDeviceMappings"]
+    places = [i for i, one in enumerate(known) if _volume_of(one) == volume["VolumeId"]]
+    instance["BlockDeviceMappings"] = (
+        [mapping if index in places else one for index, one in enumerate(known)]
+        if places
+        else [*known, mapping]
     )
+
+
+def _volume_of(mapping: Record) -> str | None:
+    ident: str | None = mapping.get("Ebs", {}).get("VolumeId")
+    return ident
+
+
+def volumes_of(instance: Record) -> list[str]:
+    """Return the ids of all volumes that are attached to an instance."""
+    return [ident for one in instance["BlockDeviceMappings"] if (ident := _volume_of(one))]
 
 
 def unmap_device(instance: Record, volume_id: str) -> None:
     """Show a volume no more on the record of the instance."""
     instance["BlockDeviceMappings"] = [
-        one
-        for one in instance["BlockDeviceMappings"]
-        if one.get("Ebs", {}).get("VolumeId") != volume_id
+        one for one in instance["BlockDeviceMappings"] if _volume_of(one) != volume_id
     ]
 
 
@@ -82,15 +109,22 @@ def drop_attachment(volumes: Table, instances: Table, volume_id: str, instance_i
         unmap_device(instances.edit(instance_id), volume_id)
 
 
-def check_available(volume: Record, verb: str) -> None:
-    """Raise what AWS says of a volume that is not available."""
-    if volume["State"] == "available":
-        return
+def check_deletable(volume: Record) -> None:
+    """Raise what AWS says of a volume that cannot be deleted now."""
+    ident, attachments = volume["VolumeId"], volume["Attachments"]
+    if attachments:
+        owner = attachments[0]["InstanceId"]
+        raise AwsError("VolumeInUse", f"Volume {ident} is currently attached to {owner}")
+    if volume["State"] not in ("available", "error"):
+        raise AwsError("IncorrectState", f"The volume '{ident}' is not 'available'.")
+
+
+def check_attachable(volume: Record) -> None:
+    """Raise what AWS says of a volume that cannot be attached now."""
     ident = volume["VolumeId"]
+    if volume["State"] == "in-use" and volume["MultiAttachEnabled"]:
+        return
     if volume["State"] == "in-use":
-        owner = volume["Attachments"][0]["InstanceId"] if volume["Attachments"] else "an instance"
-        words = f"{ident} is already attached to an instance"
-        if verb == "deleted":
-            words = f"Volume {ident} is currently attached to {owner}"
-        raise AwsError("VolumeInUse", words)
-    raise AwsError("IncorrectState", f"The volume '{ident}' is not 'available'.")
+        raise AwsError("VolumeInUse", f"{ident} is already attached to an instance")
+    if volume["State"] != "available":
+        raise AwsError("IncorrectState", f"{ident} is not 'available'.")

@@ -25,8 +25,10 @@ RULES = {
     "sc1": Rule((125, 16384), None, 0, None),
     "standard": Rule((1, 1024), None, 0, None),
 }
+MULTI_ATTACH = ("io1", "io2")
 _GP2_LEAST, _GP2_MOST, _GP2_PER_GIB = 100, 16000, 3
 _THROUGHPUT = (125, 2000)
+_THROUGHPUT_PER_IOPS = 0.25
 
 
 def shape_of(wanted: dict[str, Any]) -> dict[str, Any]:
@@ -45,19 +47,25 @@ def shape_of(wanted: dict[str, Any]) -> dict[str, Any]:
         raise AwsError(
             "MissingParameter", "The request must contain the parameter size or snapshotId"
         )
-    low, high = rule.sizes
-    if not low <= size <= high:
-        word = "small" if size < low else "large"
-        raise AwsError(
-            "InvalidParameterValue",
-            f"Volume of {size}GiB is too {word} for volume type {kind}; "
-            f"{'minimum' if size < low else 'maximum'} is {low if size < low else high}GiB.",
-        )
+    _check_size(rule, kind, size)
     shape: dict[str, Any] = {"VolumeType": kind, "Size": size}
     iops = _iops(rule, kind, size, wanted.get("Iops"))
     if iops is not None:
         shape["Iops"] = iops
     return shape | _throughput(kind, wanted.get("Throughput"), iops)
+
+
+def _check_size(rule: Rule, kind: str, size: int) -> None:
+    low, high = rule.sizes
+    if low <= size <= high:
+        return
+    least = f"at least {low} GiB in size. Please specify a volume size above the minimum limit."
+    most = f"at most {high} GiB in size. Please specify a volume size below the maximum limit."
+    raise AwsError(
+        "InvalidParameterValue",
+        f"The volume size is invalid for {kind} volumes: {size} GiB. {kind} volumes must be "
+        f"{least if size < low else most}",
+    )
 
 
 def _iops(rule: Rule, kind: str, size: int, wanted: int | None) -> int | None:
@@ -72,20 +80,21 @@ def _iops(rule: Rule, kind: str, size: int, wanted: int | None) -> int | None:
     if wanted is None:
         if rule.default_iops is None:
             raise AwsError(
-                "MissingParameter", f"The request must contain the parameter iops for {kind}"
+                "InvalidParameterCombination",
+                f"The parameter iops must be specified for {kind} volumes.",
             )
         return rule.default_iops
-    _check_iops(rule, size, wanted)
+    _check_iops(rule, rule.iops, size, wanted)
     return wanted
 
 
-def _check_iops(rule: Rule, size: int, wanted: int) -> None:
-    assert rule.iops is not None  # noqa: S101 - asked for only where there are limits
-    low, high = rule.iops
+def _check_iops(rule: Rule, limits: tuple[int, int], size: int, wanted: int) -> None:
+    low, high = limits
     if not low <= wanted <= high:
         words = f"low; minimum is {low}" if wanted < low else f"high; maximum is {high}"
         raise AwsError("InvalidParameterValue", f"Volume iops of {wanted} is too {words}.")
-    if wanted > max(low, size * rule.iops_per_gib):
+    base = rule.default_iops or low
+    if wanted > max(base, size * rule.iops_per_gib):
         raise AwsError(
             "InvalidParameterValue",
             f"Iops to volume size ratio of {wanted / size:.6f} is too high; maximum is "
@@ -103,8 +112,26 @@ def _throughput(kind: str, wanted: int | None, iops: int | None) -> dict[str, An
         return {}
     low, high = _THROUGHPUT
     throughput = low if wanted is None else wanted
-    if not low <= throughput <= high or throughput > max(low, (iops or 0) // 4):
+    if not low <= throughput <= high:
+        words = f"low; minimum is {low}" if throughput < low else f"high; maximum is {high}"
         raise AwsError(
-            "InvalidParameterValue", f"Throughput of {throughput} is invalid for gp3 volumes."
+            "InvalidParameterValue", f"Volume throughput of {throughput} MiBps is too {words} MiBps"
+        )
+    ratio = throughput / (iops or 1)
+    if ratio > _THROUGHPUT_PER_IOPS:
+        raise AwsError(
+            "InvalidParameterValue",
+            f"Throughput (MiBps) to iops ratio of {ratio:.6f} is too high; maximum is "
+            f"{_THROUGHPUT_PER_IOPS:.6f} MiBps per iops",
         )
     return {"Throughput": throughput}
+
+
+def check_multi_attach(wanted: dict[str, Any], kind: str) -> None:
+    """Raise what AWS says of Multi-Attach where the type cannot do it."""
+    if wanted.get("MultiAttachEnabled") and kind not in MULTI_ATTACH:
+        raise AwsError(
+            "InvalidParameterCombination",
+            "Multi-Attach is supported for io1 and io2 volumes only: it cannot be enabled for "
+            f"{kind} volumes.",
+        )
