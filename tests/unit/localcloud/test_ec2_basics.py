@@ -52,7 +52,10 @@ def test_unknown_filters_are_refused() -> None:
 
 
 def call(**parameters: object) -> Call:
-    return cast(Call, SimpleNamespace(get=lambda name, default=None: parameters.get(name, default)))
+    fake = SimpleNamespace(
+        service="ec2", get=lambda name, default=None: parameters.get(name, default)
+    )
+    return cast(Call, fake)
 
 
 def pages(limit: int, things: list[dict[str, Any]]) -> list[list[str]]:

@@ -130,6 +130,6 @@ def test_too_much_of_one_kind(rehearsal: Rehearsal) -> None:
                 "OnDemandTargetCapacity": 1,
             },
             LaunchTemplateConfigs=[
-                {"LaunchTemplateSpecification": {"LaunchTemplateName": "t", "Version": "1"}}
+                {"LaunchTemplateSpecification": {"LaunchTemplateName": "none", "Version": "1"}}
             ],
         )
