@@ -39,9 +39,13 @@ LAUNCH_TEMPLATE = Noun("launch-template", "lt", "InvalidLaunchTemplateId", "laun
 ROUTE_TABLE = Noun("route-table", "rtb", "InvalidRouteTableID", "routeTable ID")
 GATEWAY = Noun("internet-gateway", "igw", "InvalidInternetGatewayID", "internetGateway ID")
 INTERFACE = Noun("network-interface", "eni", "InvalidNetworkInterfaceID", "networkInterface ID")
+NETWORK_ACL = Noun("network-acl", "acl", "InvalidNetworkAclID", "networkAcl ID")
+GROUP_RULE = Noun(
+    "security-group-rule", "sgr", "InvalidSecurityGroupRuleId", "security group rule ID"
+)
 NOUNS = (
     INSTANCE, VOLUME, SNAPSHOT, IMAGE, SUBNET, VPC, SECURITY_GROUP, KEY_PAIR, SPOT_REQUEST,
-    FLEET, LAUNCH_TEMPLATE, ROUTE_TABLE, GATEWAY, INTERFACE,
+    FLEET, LAUNCH_TEMPLATE, ROUTE_TABLE, GATEWAY, INTERFACE, NETWORK_ACL, GROUP_RULE,
 )  # fmt: skip
 
 
@@ -84,7 +88,7 @@ def check_form(noun: Noun, ident: str) -> None:
     """Raise for what cannot be an id of this kind."""
     if noun is FLEET or re.fullmatch(rf"{noun.prefix}-[0-9a-f]{{8}}([0-9a-f]{{9}})?", ident):
         return
-    if noun in (INSTANCE, IMAGE, SECURITY_GROUP):
+    if noun in (INSTANCE, IMAGE, SECURITY_GROUP, GROUP_RULE):
         words = "" if ident.startswith(f"{noun.prefix}-") else f' (expecting "{noun.prefix}-...")'
         raise AwsError(f"{_stem(noun)}.Malformed", f'Invalid id: "{ident}"{words}')
     raise AwsError(

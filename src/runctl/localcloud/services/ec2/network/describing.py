@@ -10,6 +10,7 @@ from runctl.localcloud.services.ec2.filters import Filter, apply, path
 from runctl.localcloud.services.ec2.idents import (
     GATEWAY,
     INTERFACE,
+    NETWORK_ACL,
     ROUTE_TABLE,
     SUBNET,
     VPC,
@@ -18,6 +19,7 @@ from runctl.localcloud.services.ec2.idents import (
     find_all,
 )
 from runctl.localcloud.services.ec2.network.defaults import ensure
+from runctl.localcloud.services.ec2.network.placement import GROUPS_AT_MOST
 from runctl.localcloud.services.ec2.network.records import DHCP_OPTIONS
 from runctl.localcloud.services.ec2.paging import page
 from runctl.localcloud.state.records import Record
@@ -26,7 +28,9 @@ from runctl.localcloud.wire.errors import AwsError
 _VPC_FILTERS: Mapping[str, Filter] = {
     "cidr": path("CidrBlock"),
     "cidr-block": path("CidrBlock"),
+    "cidr-block-association.association-id": path("CidrBlockAssociationSet", "AssociationId"),
     "cidr-block-association.cidr-block": path("CidrBlockAssociationSet", "CidrBlock"),
+    "cidr-block-association.state": path("CidrBlockAssociationSet", "CidrBlockState", "State"),
     "dhcp-options-id": path("DhcpOptionsId"),
     "is-default": path("IsDefault"),
     "isDefault": path("IsDefault"),
@@ -38,9 +42,11 @@ _SUBNET_FILTERS: Mapping[str, Filter] = {
     "availability-zone": path("AvailabilityZone"),
     "availabilityZone": path("AvailabilityZone"),
     "availability-zone-id": path("AvailabilityZoneId"),
+    "availabilityZoneId": path("AvailabilityZoneId"),
     "available-ip-address-count": path("AvailableIpAddressCount"),
     "cidr": path("CidrBlock"),
     "cidr-block": path("CidrBlock"),
+    "cidrBlock": path("CidrBlock"),
     "default-for-az": path("DefaultForAz"),
     "defaultForAz": path("DefaultForAz"),
     "map-public-ip-on-launch": path("MapPublicIpOnLaunch"),
@@ -57,6 +63,7 @@ _GATEWAY_FILTERS: Mapping[str, Filter] = {
     "owner-id": path("OwnerId"),
 }
 _ROUTE_TABLE_FILTERS: Mapping[str, Filter] = {
+    "association.gateway-id": path("Associations", "GatewayId"),
     "association.main": path("Associations", "Main"),
     "association.route-table-association-id": path("Associations", "RouteTableAssociationId"),
     "association.route-table-id": path("Associations", "RouteTableId"),
@@ -65,14 +72,18 @@ _ROUTE_TABLE_FILTERS: Mapping[str, Filter] = {
     "route-table-id": path("RouteTableId"),
     "route.destination-cidr-block": path("Routes", "DestinationCidrBlock"),
     "route.gateway-id": path("Routes", "GatewayId"),
+    "route.instance-id": path("Routes", "InstanceId"),
+    "route.nat-gateway-id": path("Routes", "NatGatewayId"),
     "route.origin": path("Routes", "Origin"),
     "route.state": path("Routes", "State"),
     "vpc-id": path("VpcId"),
 }
 _INTERFACE_FILTERS: Mapping[str, Filter] = {
     "attachment.attachment-id": path("Attachment", "AttachmentId"),
+    "attachment.delete-on-termination": path("Attachment", "DeleteOnTermination"),
     "attachment.device-index": path("Attachment", "DeviceIndex"),
     "attachment.instance-id": path("Attachment", "InstanceId"),
+    "attachment.instance-owner-id": path("Attachment", "InstanceOwnerId"),
     "attachment.status": path("Attachment", "Status"),
     "addresses.private-ip-address": path("PrivateIpAddresses", "PrivateIpAddress"),
     "association.public-ip": path("Association", "PublicIp"),
@@ -93,10 +104,23 @@ _INTERFACE_FILTERS: Mapping[str, Filter] = {
 }
 _ACL_FILTERS: Mapping[str, Filter] = {
     "association.subnet-id": path("Associations", "SubnetId"),
+    "association.association-id": path("Associations", "NetworkAclAssociationId"),
+    "association.network-acl-id": path("Associations", "NetworkAclId"),
     "default": path("IsDefault"),
+    "entry.cidr": path("Entries", "CidrBlock"),
+    "entry.egress": path("Entries", "Egress"),
+    "entry.protocol": path("Entries", "Protocol"),
+    "entry.rule-action": path("Entries", "RuleAction"),
+    "entry.rule-number": path("Entries", "RuleNumber"),
     "network-acl-id": path("NetworkAclId"),
     "owner-id": path("OwnerId"),
     "vpc-id": path("VpcId"),
+}
+_DHCP_FILTERS: Mapping[str, Filter] = {
+    "dhcp-options-id": path("DhcpOptionsId"),
+    "key": path("DhcpConfigurations", "Key"),
+    "owner-id": path("OwnerId"),
+    "value": path("DhcpConfigurations", "Values", "Value"),
 }
 
 
@@ -135,14 +159,15 @@ def describe_network_interfaces(call: Call) -> dict[str, Any]:
     """List network interfaces."""
     found = _named(call, INTERFACE, "NetworkInterfaceIds")
     found = apply(_INTERFACE_FILTERS, call.get("Filters"), found)
+    found = [{**one, "TagSet": one["Tags"]} for one in found]
     return page(call, "NetworkInterfaces", found, sort_by="NetworkInterfaceId")
 
 
 @operation("ec2", "DescribeNetworkAcls")
 def describe_network_acls(call: Call) -> dict[str, Any]:
     """List network ACLs."""
-    ensure(call.cloud, call.transaction, call.region)
-    found = apply(_ACL_FILTERS, call.get("Filters"), call.table("network-acl").values())
+    found = _named(call, NETWORK_ACL, "NetworkAclIds")
+    found = apply(_ACL_FILTERS, call.get("Filters"), found)
     return page(call, "NetworkAcls", found, sort_by="NetworkAclId")
 
 
@@ -159,12 +184,18 @@ def describe_dhcp_options(call: Call) -> dict[str, Any]:
         ],
         "Tags": [],
     }
-    return {"DhcpOptions": [options]}
+    for ident in call.get("DhcpOptionsIds") or ():
+        if ident != DHCP_OPTIONS:
+            words = f"The dhcpOption ID '{ident}' does not exist"
+            raise AwsError("InvalidDhcpOptionID.NotFound", words)
+    found = apply(_DHCP_FILTERS, call.get("Filters"), [options])
+    return page(call, "DhcpOptions", found, sort_by="DhcpOptionsId")
 
 
 @operation("ec2", "DescribeVpcAttribute")
 def describe_vpc_attribute(call: Call) -> dict[str, Any]:
     """Return one attribute of a VPC."""
+    ensure(call.cloud, call.transaction, call.region)
     vpc, name = find(call, VPC, call.get("VpcId")), call.get("Attribute")
     member = name[:1].upper() + name[1:]
     return {"VpcId": vpc["VpcId"], member: {"Value": vpc["_Attributes"][member]}}
@@ -178,7 +209,7 @@ def describe_account_attributes(call: Call) -> dict[str, Any]:
         "supported-platforms": "VPC",
         "default-vpc": vpc.get("VpcId", "none"),
         "max-instances": "1000",
-        "vpc-max-security-groups-per-interface": "5",
+        "vpc-max-security-groups-per-interface": str(GROUPS_AT_MOST),
         "max-elastic-ips": "5",
         "vpc-max-elastic-ips": "5",
     }
@@ -190,25 +221,6 @@ def describe_account_attributes(call: Call) -> dict[str, Any]:
             if name in known
         ]
     }
-
-
-@operation("ec2", "DescribeAddresses")
-def describe_addresses(call: Call) -> dict[str, Any]:
-    """List elastic addresses: there are none."""
-    if call.get("PublicIps") or call.get("AllocationIds"):
-        raise AwsError("InvalidAddress.NotFound", "Address not found.")
-    return {"Addresses": []}
-
-
-@operation("ec2", "DescribeNatGateways", "DescribeVpcEndpoints", "DescribeVpcPeeringConnections")
-def describe_nothing(call: Call) -> dict[str, Any]:
-    """List what the local cloud has none of."""
-    member = {
-        "DescribeNatGateways": "NatGateways",
-        "DescribeVpcEndpoints": "VpcEndpoints",
-        "DescribeVpcPeeringConnections": "VpcPeeringConnections",
-    }[call.operation]
-    return {member: []}
 
 
 def _named(call: Call, noun: Noun, parameter: str) -> list[Record]:

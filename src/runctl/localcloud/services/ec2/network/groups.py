@@ -1,54 +1,60 @@
-"""Security groups and their rules. They are kept, and enforced by nothing here."""
+"""Security groups. They are kept, and enforced by nothing here."""
 
 from __future__ import annotations
 
-import hashlib
-import json
+import re
 from collections.abc import Mapping
-from ipaddress import ip_network
 from typing import Any
 
 from runctl.localcloud.api import Call, operation
 from runctl.localcloud.services.ec2.filters import Filter, apply, path
 from runctl.localcloud.services.ec2.idents import SECURITY_GROUP, VPC, edit, find, find_all, new_id
 from runctl.localcloud.services.ec2.network.defaults import ensure
-from runctl.localcloud.services.ec2.network.records import group_record
+from runctl.localcloud.services.ec2.network.permissions import group_by_name
+from runctl.localcloud.services.ec2.network.records import add_group
+from runctl.localcloud.services.ec2.network.rules import rules_of
 from runctl.localcloud.services.ec2.paging import page
 from runctl.localcloud.services.ec2.tags import tags_for
 from runctl.localcloud.state.records import Record
 from runctl.localcloud.wire.errors import AwsError
 
-_SOURCES = ("IpRanges", "Ipv6Ranges", "PrefixListIds", "UserIdGroupPairs")
-_GROUP_FILTERS: Mapping[str, Filter] = {
+_TEXT = re.compile(r"[a-zA-Z0-9 ._\-:/()#,@\[\]+=&;{}!$*]{0,255}")
+
+
+def _rule_filters(prefix: str, member: str) -> dict[str, Filter]:
+    return {
+        f"{prefix}.cidr": path(member, "IpRanges", "CidrIp"),
+        f"{prefix}.from-port": path(member, "FromPort"),
+        f"{prefix}.group-id": path(member, "UserIdGroupPairs", "GroupId"),
+        f"{prefix}.ipv6-cidr": path(member, "Ipv6Ranges", "CidrIpv6"),
+        f"{prefix}.prefix-list-id": path(member, "PrefixListIds", "PrefixListId"),
+        f"{prefix}.protocol": path(member, "IpProtocol"),
+        f"{prefix}.to-port": path(member, "ToPort"),
+        f"{prefix}.user-id": path(member, "UserIdGroupPairs", "UserId"),
+    }
+
+
+_FILTERS: Mapping[str, Filter] = {
     "description": path("Description"),
-    "egress.ip-permission.cidr": path("IpPermissionsEgress", "IpRanges", "CidrIp"),
     "group-id": path("GroupId"),
     "group-name": path("GroupName"),
-    "ip-permission.cidr": path("IpPermissions", "IpRanges", "CidrIp"),
-    "ip-permission.from-port": path("IpPermissions", "FromPort"),
-    "ip-permission.group-id": path("IpPermissions", "UserIdGroupPairs", "GroupId"),
-    "ip-permission.protocol": path("IpPermissions", "IpProtocol"),
-    "ip-permission.to-port": path("IpPermissions", "ToPort"),
     "owner-id": path("OwnerId"),
     "vpc-id": path("VpcId"),
-}
-_RULE_FILTERS: Mapping[str, Filter] = {
-    "group-id": path("GroupId"),
-    "security-group-rule-id": path("SecurityGroupRuleId"),
+    **_rule_filters("ip-permission", "IpPermissions"),
+    **_rule_filters("egress.ip-permission", "IpPermissionsEgress"),
 }
 
 
 @operation("ec2", "DescribeSecurityGroups")
 def describe_security_groups(call: Call) -> dict[str, Any]:
-    """List security groups, by id or by name."""
-    ensure(call.cloud, call.transaction, call.region)
+    """List security groups: all, by id, or those of the default VPC by name."""
+    default = ensure(call.cloud, call.transaction, call.region).get("VpcId", "")
     idents, names = call.get("GroupIds"), call.get("GroupNames")
     found = find_all(call, SECURITY_GROUP, idents) if idents else _all(call)
-    for name in names or ():
-        if all(group["GroupName"] != name for group in found):
-            raise AwsError("InvalidGroup.NotFound", f"The security group '{name}' does not exist")
-    found = [group for group in found if not names or group["GroupName"] in names]
-    found = apply(_GROUP_FILTERS, call.get("Filters"), found)
+    if names:
+        named = [group_by_name(call, name, default)["GroupId"] for name in names]
+        found = [group for group in found if group["GroupId"] in named]
+    found = apply(_FILTERS, call.get("Filters"), found)
     return page(call, "SecurityGroups", found, sort_by="GroupId")
 
 
@@ -56,208 +62,101 @@ def _all(call: Call) -> list[Record]:
     return call.table("security-group").values()
 
 
-@operation("ec2", "DescribeSecurityGroupRules")
-def describe_security_group_rules(call: Call) -> dict[str, Any]:
-    """List rules, one by one."""
-    ensure(call.cloud, call.transaction, call.region)
-    rules = [rule for group in _all(call) for rule in rules_of(group)]
-    wanted = call.get("SecurityGroupRuleIds")
-    found = [one for one in rules if not wanted or one["SecurityGroupRuleId"] in wanted]
-    found = apply(_RULE_FILTERS, call.get("Filters"), found)
-    return page(call, "SecurityGroupRules", found, sort_by="SecurityGroupRuleId")
-
-
 @operation("ec2", "CreateSecurityGroup")
 def create_security_group(call: Call) -> dict[str, Any]:
-    """Make a security group."""
+    """Make a security group, out of which everything may go."""
     default = ensure(call.cloud, call.transaction, call.region)
-    vpc = call.get("VpcId") or default.get("VpcId", "")
+    vpc = call.get("VpcId") or default.get("VpcId")
+    if vpc is None:
+        raise AwsError("VPCIdNotSpecified", "No default VPC for this user.")
     find(call, VPC, vpc)
     name = call.get("GroupName")
-    if name == "default" or any(
-        (one["GroupName"], one["VpcId"]) == (name, vpc) for one in _all(call)
-    ):
+    _check_words(name, call.get("Description"))
+    if any((one["GroupName"], one["VpcId"]) == (name, vpc) for one in _all(call)):
         raise AwsError(
             "InvalidGroup.Duplicate",
             f"The security group '{name}' already exists for VPC '{vpc}'",
         )
-    ident, account = new_id(SECURITY_GROUP), call.cloud.account
-    group = group_record(account, vpc, name, call.get("Description"), ident)
-    group["Tags"] = tags_for(call, SECURITY_GROUP)
-    group["SecurityGroupArn"] = f"arn:aws:ec2:{call.region}:{account}:security-group/{ident}"
-    call.table("security-group").put(ident, group)
-    return {
-        "GroupId": ident,
-        "Tags": group["Tags"],
-        "SecurityGroupArn": group["SecurityGroupArn"],
-    }
+    ident = new_id(SECURITY_GROUP)
+    add_group(call.cloud.account, call.transaction, call.region, vpc, name, ident)
+    group = call.table("security-group").edit(ident)
+    group |= {"Description": call.get("Description"), "Tags": tags_for(call, SECURITY_GROUP)}
+    names = ("GroupId", "Tags", "SecurityGroupArn")
+    return {member: group[member] for member in names}
+
+
+def _check_words(name: str, description: str) -> None:
+    if name == "default":
+        raise AwsError("InvalidParameterValue", f"Cannot use reserved security group name: {name}")
+    if name.startswith("sg-"):
+        raise AwsError(
+            "InvalidParameterValue",
+            f"Value ({name}) for parameter GroupName is invalid. Group names may not be in the "
+            "format sg-*.",
+        )
+    for member, text in (("GroupName", name), ("GroupDescription", description)):
+        if not text or not _TEXT.fullmatch(text):
+            raise AwsError(
+                "InvalidParameterValue",
+                f"Value ({text}) for parameter {member} is invalid. Character sets beyond ASCII "
+                "are not supported.",
+            )
 
 
 @operation("ec2", "DeleteSecurityGroup")
 def delete_security_group(call: Call) -> dict[str, Any]:
     """Remove a group that nothing uses."""
-    group = _group(call)
+    group = named_group(call)
     ident = group["GroupId"]
     if group["GroupName"] == "default":
         raise AwsError(
             "CannotDelete",
             f'the specified group: "{ident}" name: "default" cannot be deleted by a user',
         )
-    interfaces = call.table("network-interface").values()
-    is_used = any(ident in path("Groups", "GroupId")(one) for one in interfaces)
-    pairs = path("IpPermissions", "UserIdGroupPairs", "GroupId")
-    is_named = any(ident in list(pairs(one)) for one in _all(call) if one is not group)
-    if is_used or is_named:
+    if _is_used(call, ident):
         raise AwsError("DependencyViolation", f"resource {ident} has a dependent object")
-    call.table("security-group").delete(ident)
+    remove_group(call, ident)
     return {"Return": True, "GroupId": ident}
 
 
-def _group(call: Call) -> Record:
-    ensure(call.cloud, call.transaction, call.region)
-    if call.get("GroupId"):
-        return edit(call, SECURITY_GROUP, call.get("GroupId"))
-    name = call.get("GroupName")
-    for group in _all(call):
-        if group["GroupName"] == name:
-            return edit(call, SECURITY_GROUP, group["GroupId"])
-    if not name:
+def _is_used(call: Call, ident: str) -> bool:
+    of_interface, of_rule = path("Groups", "GroupId"), path("ReferencedGroupInfo", "GroupId")
+    interfaces = call.table("network-interface").values()
+    rules = [one for one in call.table("security-group-rule").values() if one["GroupId"] != ident]
+    return any(ident in of_interface(one) for one in interfaces) or any(
+        ident in of_rule(one) for one in rules
+    )
+
+
+def remove_group(call: Call, ident: str) -> None:
+    """Remove a group with its rules."""
+    for rule in rules_of(call.transaction, call.region, ident):
+        call.table("security-group-rule").delete(rule["SecurityGroupRuleId"])
+    call.table("security-group").delete(ident)
+
+
+def named_group(call: Call) -> Record:
+    """Return the group that a call names, by id, or by name in the default VPC; to change."""
+    default = ensure(call.cloud, call.transaction, call.region)
+    ident, name = call.get("GroupId"), call.get("GroupName")
+    if not ident and not name:
         raise AwsError(
             "MissingParameter", "The request must contain the parameter groupName or groupId"
         )
-    raise AwsError("InvalidGroup.NotFound", f"The security group '{name}' does not exist")
+    if not ident:
+        ident = group_by_name(call, name, default.get("VpcId", ""))["GroupId"]
+    return edit(call, SECURITY_GROUP, ident)
 
 
-# ---------------------------------------------------------------- rules
+@operation("ec2", "DescribeSecurityGroupReferences")
+def describe_security_group_references(call: Call) -> dict[str, Any]:
+    """List who refers to groups from the other side of a peering: nobody, without peerings."""
+    find_all(call, SECURITY_GROUP, call.get("GroupId"))
+    return {"SecurityGroupReferenceSet": []}
 
 
-@operation("ec2", "AuthorizeSecurityGroupIngress", "AuthorizeSecurityGroupEgress")
-def authorize(call: Call) -> dict[str, Any]:
-    """Add rules; one that is there already makes all of them fail."""
-    group, member = _group(call), _member(call)
-    before = {_key(rule) for rule in rules_of(group)}
-    wanted = [_checked(permission) for permission in _permissions(call)]
-    group[member] = group[member] + wanted
-    added = rules_of({**group, "IpPermissions": [], "IpPermissionsEgress": [], member: wanted})
-    for rule in added:
-        if _key(rule) in before:
-            raise AwsError(
-                "InvalidPermission.Duplicate",
-                f'the specified rule "peer: {rule.get("CidrIpv4", "")}, '
-                f"{rule['IpProtocol'].upper()}, from port: {rule.get('FromPort')}, "
-                f'to port: {rule.get("ToPort")}, ALLOW" already exists',
-            )
-    return {"Return": True, "SecurityGroupRules": added}
-
-
-@operation("ec2", "RevokeSecurityGroupIngress", "RevokeSecurityGroupEgress")
-def revoke(call: Call) -> dict[str, Any]:
-    """Remove rules, by what they say or by id."""
-    group, member = _group(call), _member(call)
-    rules = rules_of(
-        {**group, "IpPermissions": [], "IpPermissionsEgress": [], member: group[member]}
-    )
-    wanted = call.get("SecurityGroupRuleIds")
-    if wanted is None:
-        given = [_checked(permission) for permission in _permissions(call)]
-        asked = rules_of({**group, "IpPermissions": [], "IpPermissionsEgress": [], member: given})
-        wanted = [rule["SecurityGroupRuleId"] for rule in asked]
-    there = {rule["SecurityGroupRuleId"] for rule in rules}
-    if not set(wanted) <= there:
-        raise AwsError(
-            "InvalidPermission.NotFound",
-            "The specified rule does not exist in this security group.",
-        )
-    kept = [rule for rule in rules if rule["SecurityGroupRuleId"] not in wanted]
-    group[member] = [_permission_of(rule) for rule in kept]
-    return {"Return": True, "UnknownIpPermissions": []}
-
-
-def _member(call: Call) -> str:
-    return "IpPermissionsEgress" if call.operation.endswith("Egress") else "IpPermissions"
-
-
-def _permissions(call: Call) -> list[Record]:
-    """Return what is asked for, in the newer form or in the older one."""
-    if call.get("IpPermissions"):
-        return list(call.get("IpPermissions"))
-    if call.get("IpProtocol") is None:
-        raise AwsError("MissingParameter", "The request must contain the parameter IpPermissions")
-    ranges = [{"CidrIp": call.get("CidrIp")}] if call.get("CidrIp") else []
-    names = ("FromPort", "ToPort")
-    ports = {name: call.get(name) for name in names if call.get(name) is not None}
-    return [{"IpProtocol": call.get("IpProtocol"), "IpRanges": ranges, **ports}]
-
-
-def _checked(permission: Record) -> Record:
-    for name, member in (("IpRanges", "CidrIp"), ("Ipv6Ranges", "CidrIpv6")):
-        for source in permission.get(name) or ():
-            _check_block(source.get(member, ""))
-    protocol = permission.get("IpProtocol", "-1")
-    low, high = permission.get("FromPort"), permission.get("ToPort")
-    if protocol in ("tcp", "udp") and (low is None or high is None or low > high):
-        raise AwsError(
-            "InvalidParameterValue",
-            f"Invalid value for portRange. Must specify both from and to "
-            f"ports with TCP/UDP: {low}-{high}",
-        )
-    return {**{name: [] for name in _SOURCES}, **permission}
-
-
-def _check_block(text: str) -> None:
-    try:
-        ip_network(text)
-    except ValueError as error:
-        raise AwsError("InvalidParameterValue", f"CIDR block {text} is malformed") from error
-
-
-def rules_of(group: Record) -> list[Record]:
-    """Return the rules of a group one by one; each has an id made of what it says."""
-    return [
-        _rule(group, permission, is_egress=member == "IpPermissionsEgress", name=name, source=one)
-        for member in ("IpPermissions", "IpPermissionsEgress")
-        for permission in group[member]
-        for name in _SOURCES
-        for one in permission.get(name) or ()
-    ]
-
-
-def _rule(
-    group: Record, permission: Record, *, is_egress: bool, name: str, source: Record
-) -> Record:
-    rule = {
-        "GroupId": group["GroupId"],
-        "GroupOwnerId": group["OwnerId"],
-        "IsEgress": is_egress,
-        "IpProtocol": permission["IpProtocol"],
-        "FromPort": permission.get("FromPort", -1),
-        "ToPort": permission.get("ToPort", -1),
-        "Description": source.get("Description"),
-        "Tags": [],
-        "_Source": {name: source},
-    }
-    if name == "IpRanges":
-        rule["CidrIpv4"] = source["CidrIp"]
-    elif name == "Ipv6Ranges":
-        rule["CidrIpv6"] = source["CidrIpv6"]
-    elif name == "UserIdGroupPairs":
-        rule["ReferencedGroupInfo"] = source
-    else:
-        rule["PrefixListId"] = source.get("PrefixListId")
-    digest = hashlib.sha256(json.dumps(_key(rule)).encode()).hexdigest()
-    return {**rule, "SecurityGroupRuleId": f"sgr-{digest[:17]}"}
-
-
-def _key(rule: Record) -> tuple[Any, ...]:
-    names = ("GroupId", "IsEgress", "IpProtocol", "FromPort", "ToPort", "CidrIpv4", "CidrIpv6")
-    referenced = (rule.get("ReferencedGroupInfo") or {}).get("GroupId")
-    return (*(rule.get(name) for name in names), referenced, rule.get("PrefixListId"))
-
-
-def _permission_of(rule: Record) -> Record:
-    permission: Record = {name: [] for name in _SOURCES}
-    permission["IpProtocol"] = rule["IpProtocol"]
-    permission |= {name: [source] for name, source in rule["_Source"].items()}
-    if rule["FromPort"] != -1 or rule["IpProtocol"] != "-1":
-        permission |= {"FromPort": rule["FromPort"], "ToPort": rule["ToPort"]}
-    return permission
+@operation("ec2", "DescribeStaleSecurityGroups")
+def describe_stale_security_groups(call: Call) -> dict[str, Any]:
+    """List groups that refer to what is gone on the other side of a peering: none."""
+    find(call, VPC, call.get("VpcId"))
+    return {"StaleSecurityGroupSet": []}

@@ -7,11 +7,23 @@ from ipaddress import IPv4Network
 from typing import Any, NamedTuple
 
 from runctl.localcloud.api import Call
-from runctl.localcloud.services.ec2.idents import INTERFACE, SECURITY_GROUP, SUBNET, find, new_id
+from runctl.localcloud.machines.errors import MachineError
+from runctl.localcloud.services.ec2.idents import (
+    INTERFACE,
+    SECURITY_GROUP,
+    SUBNET,
+    find,
+    find_all,
+    new_id,
+)
 from runctl.localcloud.services.ec2.network.defaults import ensure
+from runctl.localcloud.services.ec2.network.permissions import group_by_name
 from runctl.localcloud.services.ec2.regions import check_zone
+from runctl.localcloud.services.ec2.tags import Tag, tags_in
 from runctl.localcloud.state.records import Record, Transaction
 from runctl.localcloud.wire.errors import AwsError
+
+GROUPS_AT_MOST = 5
 
 
 class Placement(NamedTuple):
@@ -53,7 +65,10 @@ def place_of(call: Call, parameters: dict[str, Any], instance_id: str) -> Placem
         public_name=public_name if is_public and has_names else "",
         interfaces=[],
     )
-    return place._replace(interfaces=[_add_interface(call, place, instance_id)])
+    tags = tags_in(parameters.get("TagSpecifications", []), INTERFACE)
+    record = _add_interface(call, place, instance_id, tags)
+    record["Description"] = interface.get("Description", "")
+    return place._replace(interfaces=[record])
 
 
 def release_place(transaction: Transaction, region: str, instance_id: str) -> None:
@@ -77,7 +92,15 @@ def _only_interface(parameters: dict[str, Any]) -> dict[str, Any]:
         )
     if len(interfaces) > 1:
         raise AwsError("UnsupportedOperation", "The local cloud gives an instance one interface.")
-    return dict(interfaces[0]) if interfaces else {}
+    interface = dict(interfaces[0]) if interfaces else {}
+    if parameters.get("PrivateIpAddress") or interface.get("PrivateIpAddress"):
+        raise AwsError("UnsupportedOperation", "The local cloud chooses private addresses itself.")
+    if interface.get("NetworkInterfaceId") or interface.get("DeleteOnTermination") is False:
+        raise AwsError(
+            "UnsupportedOperation",
+            "An interface of the local cloud comes and goes with its instance.",
+        )
+    return interface
 
 
 def _subnet(call: Call, parameters: dict[str, Any], interface: dict[str, Any]) -> Record:
@@ -115,43 +138,56 @@ def _groups(
     call: Call, parameters: dict[str, Any], interface: dict[str, Any], vpc: str
 ) -> list[Record]:
     idents = interface.get("Groups") or parameters.get("SecurityGroupIds") or []
-    found = [_find_group(call, ident) for ident in idents]
     names = parameters.get("SecurityGroups") or []
-    found += [_group_by_name(call, name, vpc) for name in names]
+    if names and (interface or parameters.get("SubnetId")):
+        raise AwsError(
+            "InvalidParameterCombination",
+            "The parameter groupName cannot be used with the parameter subnet",
+        )
+    found = find_all(call, SECURITY_GROUP, idents)
+    found += [group_by_name(call, name, vpc) for name in names]
     if not found:
-        found = [_group_by_name(call, "default", vpc)]
+        found = [group_by_name(call, "default", vpc)]
+    _check_groups(found, vpc)
+    return [{"GroupId": one["GroupId"], "GroupName": one["GroupName"]} for one in found]
+
+
+def _check_groups(found: list[Record], vpc: str) -> None:
+    if len(found) > GROUPS_AT_MOST:
+        raise AwsError(
+            "SecurityGroupsPerInterfaceLimitExceeded",
+            "The maximum number of security groups per interface has been reached.",
+        )
     for group in found:
         if group["VpcId"] != vpc:
             raise AwsError(
                 "InvalidParameter",
                 f"Security group {group['GroupId']} and subnet belong to different networks.",
             )
-    return [{"GroupId": one["GroupId"], "GroupName": one["GroupName"]} for one in found]
-
-
-def _find_group(call: Call, ident: str) -> Record:
-    group = call.table("security-group").get(ident)
-    return group if group is not None else find(call, SECURITY_GROUP, ident)
-
-
-def _group_by_name(call: Call, name: str, vpc: str) -> Record:
-    for group in call.table("security-group").values():
-        if (group["GroupName"], group["VpcId"]) == (name, vpc):
-            return group
-    raise AwsError(
-        "InvalidGroup.NotFound",
-        f"The security group '{name}' does not exist in VPC '{vpc}'",
-    )
 
 
 def _take_address(call: Call, vpc: Record, subnet: Record, instance_id: str) -> str:
     """Reserve an address in the subnet; in a VPC of the user's own, one of the cloud's block."""
     within = IPv4Network(subnet["CidrBlock"]) if vpc.get("IsDefault") else None
     tier = call.cloud.tier
-    address = tier.reserve_address(instance_id, within)
+    record = call.table("subnet").edit(subnet["SubnetId"])
+    if record["AvailableIpAddressCount"] < 1:
+        raise _no_address(subnet)
+    try:
+        address = tier.reserve_address(instance_id, within)
+    except MachineError as error:
+        raise _no_address(subnet) from error
     call.undo(lambda: tier.release_address(instance_id))
-    call.table("subnet").edit(subnet["SubnetId"])["AvailableIpAddressCount"] -= 1
+    record["AvailableIpAddressCount"] -= 1
     return address
+
+
+def _no_address(subnet: Record) -> AwsError:
+    return AwsError(
+        "InsufficientFreeAddressesInSubnet",
+        f"There are not enough free addresses in subnet '{subnet['SubnetId']}' to satisfy the "
+        "requested number of instances.",
+    )
 
 
 def _names(region: str, address: str) -> tuple[str, str]:
@@ -161,7 +197,7 @@ def _names(region: str, address: str) -> tuple[str, str]:
     return f"ip-{dashed}.{inside}", f"ec2-{dashed}.{outside}.amazonaws.com"
 
 
-def _add_interface(call: Call, place: Placement, instance_id: str) -> Record:
+def _add_interface(call: Call, place: Placement, instance_id: str, tags: list[Tag]) -> Record:
     ident, now = new_id(INTERFACE), call.cloud.clock()
     digits = [int(part) for part in place.private_address.split(".")]
     address = {
@@ -193,8 +229,7 @@ def _add_interface(call: Call, place: Placement, instance_id: str) -> Record:
         "RequesterManaged": False,
         "SourceDestCheck": True,
         "Status": "in-use",
-        "TagSet": [],
-        "Tags": [],
+        "Tags": tags,
         "Attachment": {
             "AttachmentId": f"eni-attach-{secrets.token_hex(9)[:17]}",
             "AttachTime": now,

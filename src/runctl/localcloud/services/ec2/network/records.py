@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import secrets
 from ipaddress import IPv4Network
 
+from runctl.localcloud.services.ec2.network.rules import SOURCES, add_rules, rules_in
 from runctl.localcloud.services.ec2.regions import zones_of
-from runctl.localcloud.state.records import Record
+from runctl.localcloud.state.records import Record, Transaction
 
 DHCP_OPTIONS = "dopt-0123456789abcdef0"
 EVERYWHERE = "0.0.0.0/0"
@@ -68,25 +68,30 @@ def subnet_record(
     }
 
 
-def group_record(account: str, vpc: str, name: str, description: str, ident: str) -> Record:
-    """Return a security group, out of which everything may go."""
-    everything = {
-        "IpProtocol": "-1",
-        "IpRanges": [{"CidrIp": EVERYWHERE}],
-        "Ipv6Ranges": [],
-        "PrefixListIds": [],
-        "UserIdGroupPairs": [],
-    }
-    return {
+def add_group(
+    account: str, transaction: Transaction, region: str, vpc: str, name: str, ident: str
+) -> Record:
+    """Add a security group, out of which everything may go."""
+    group: Record = {
         "GroupId": ident,
         "GroupName": name,
-        "Description": description,
+        "Description": "default VPC security group",
         "OwnerId": account,
         "VpcId": vpc,
+        "SecurityGroupArn": f"arn:aws:ec2:{region}:{account}:security-group/{ident}",
         "IpPermissions": [],
-        "IpPermissionsEgress": [everything],
+        "IpPermissionsEgress": [],
         "Tags": [],
     }
+    transaction.table("security-group", region).put(ident, group)
+    everything = {**permission("-1"), "IpRanges": [{"CidrIp": EVERYWHERE}]}
+    add_rules(transaction, region, rules_in(group, [everything], is_egress=True))
+    return group
+
+
+def permission(protocol: str) -> Record:
+    """Return a permission that names no sources yet."""
+    return {"IpProtocol": protocol, **{kind: [] for kind in SOURCES}}
 
 
 def route_table_record(account: str, vpc: str, block: str, ident: str) -> Record:
@@ -108,7 +113,7 @@ def route_table_record(account: str, vpc: str, block: str, ident: str) -> Record
     }
 
 
-def acl_record(account: str, vpc: str) -> Record:
+def acl_record(account: str, vpc: str, ident: str) -> Record:
     """Return the network ACL that a VPC begins with: everything may pass."""
     entries = [
         {
@@ -122,7 +127,7 @@ def acl_record(account: str, vpc: str) -> Record:
         for action, number in (("allow", 100), ("deny", 32767))
     ]
     return {
-        "NetworkAclId": f"acl-{secrets.token_hex(9)[:17]}",
+        "NetworkAclId": ident,
         "VpcId": vpc,
         "OwnerId": account,
         "IsDefault": True,
