@@ -95,7 +95,7 @@ ROWS = [
              "Parameter name must be a fully qualified name"),
     bad_name("a path has fifteen levels at most", "/a" * 16,
              "HierarchyLevelLimitExceededException", ""),
-    bad_name("a name has no space", "/fidelity/m ine", "ValidationException", ""),
+    bad_name("a name has no space", "/fidelity/two words", "ValidationException", ""),
     refused("a standard parameter has 4,096 characters at most", "put_parameter",
             put(NOWHERE, "x" * 4097), "ValidationException",
             "Standard tier parameters support a maximum parameter value of 4096 characters"),

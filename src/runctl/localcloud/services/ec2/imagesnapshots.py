@@ -5,8 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 from runctl.localcloud.api import Call
-from runctl.localcloud.services.ec2.idents import SNAPSHOT, VOLUME, find, new_id
+from runctl.localcloud.services.ec2.idents import SNAPSHOT, VOLUME, find
 from runctl.localcloud.services.ec2.images import image_of_snapshot
+from runctl.localcloud.services.ec2.snapshots.records import (
+    COPY_OF,
+    begin_snapshot,
+    drop_snapshot,
+)
 from runctl.localcloud.services.ec2.tags import tags_for
 from runctl.localcloud.state.records import Record, Transaction
 
@@ -32,7 +37,7 @@ def take_snapshots(
             continue
         volume = find(call, VOLUME, attached["Ebs"]["VolumeId"])
         words = f"Created by CreateImage({instance['InstanceId']}) for {image_id}"
-        snapshot = _begin(call, volume, words)
+        snapshot = begin_snapshot(call, volume, words, tags_for(call, SNAPSHOT))
         if device == instance["RootDeviceName"]:
             snapshot["_Disk"] = disk
         ebs = _ebs(volume, snapshot, attached["Ebs"]["DeleteOnTermination"])
@@ -56,36 +61,14 @@ def _copy(call: Call, mapping: Mapping, source_id: str, region: str, image_id: s
         f"{ebs['SnapshotId']}."
     )
     volume = {
-        "VolumeId": "vol-ffffffff",  # how AWS shows that a snapshot is a copy
+        "VolumeId": COPY_OF,
         "Size": ebs["VolumeSize"],
         "Encrypted": bool(call.get("Encrypted") or ebs.get("Encrypted")),
     }
-    snapshot = _begin(call, volume, words, ebs["SnapshotId"])
-    snapshot["_Disk"] = old.get("_Disk", {})
+    tags, disk = tags_for(call, SNAPSHOT), old.get("_Disk", {})
+    snapshot = begin_snapshot(call, volume, words, tags, source=ebs["SnapshotId"], _Disk=disk)
     changed = {"SnapshotId": snapshot["SnapshotId"], "Encrypted": volume["Encrypted"]}
     return {**mapping, "Ebs": {**ebs, **changed}}
-
-
-def _begin(call: Call, volume: Record, words: str, source: str | None = None) -> Record:
-    ident = new_id(SNAPSHOT)
-    snapshot = {
-        "SnapshotId": ident,
-        "VolumeId": volume["VolumeId"],
-        "VolumeSize": volume["Size"],
-        "State": "pending",
-        "Progress": "0%",
-        "StartTime": call.cloud.clock(),
-        "OwnerId": call.cloud.account,
-        "Description": words,
-        "Encrypted": volume["Encrypted"],
-        "KmsKeyId": volume.get("KmsKeyId"),
-        "StorageTier": "standard",
-        "Tags": tags_for(call, SNAPSHOT),
-        "_Permissions": [],
-        "_Source": source,
-    }
-    call.settle(SNAPSHOT.kind, ident)
-    return call.table(SNAPSHOT.kind).put(ident, snapshot)
 
 
 def _ebs(volume: Record, snapshot: Record, is_deleted_with: bool) -> Mapping:
@@ -132,7 +115,6 @@ def drop_snapshots(call: Call, image: Record) -> list[dict[str, str]]:
         if image_of_snapshot(call, ident):
             results.append({"SnapshotId": ident, "ReturnCode": "skipped"})
             continue
-        call.table(SNAPSHOT.kind).delete(ident)
-        call.settle(SNAPSHOT.kind, ident)
+        drop_snapshot(call, ident)
         results.append({"SnapshotId": ident, "ReturnCode": "success"})
     return results
