@@ -20,28 +20,33 @@ class Cable:
         self._is_whole = Event()
         self._is_whole.set()
         self._is_gone = False
+        self._cuts = 0
 
     def cut(self) -> None:
         """Let nothing pass."""
+        self._cuts += 1
         self._is_whole.clear()
 
     def mend(self) -> None:
         """Let everything pass again."""
         self._is_whole.set()
 
+    @property
+    def unbroken_since(self) -> int | None:
+        """A number that stays as long as the cable is whole; None while it is cut."""
+        return self._cuts if self._is_whole.is_set() else None
+
     def remove(self) -> None:
         """End whoever waits: the machine is gone."""
         self._is_gone = True
         self._is_whole.set()
 
-    def pass_through(self) -> bool:
-        """Wait while it is cut; return whether it was. Raises OSError once the machine is gone."""
-        if self._is_whole.is_set():
-            return False
-        self._is_whole.wait()
-        if self._is_gone:
-            raise ConnectionResetError("the machine is gone")
-        return True
+    def pass_through(self) -> None:
+        """Wait while it is cut; raise OSError where the machine goes meanwhile."""
+        if not self._is_whole.is_set():
+            self._is_whole.wait()
+            if self._is_gone:
+                raise ConnectionResetError("the machine is gone")
 
 
 class CableListener(socket.socket):
@@ -84,6 +89,7 @@ class CableStream(socket.socket):
     def __init__(self, descriptor: int, cable: Cable) -> None:
         super().__init__(fileno=descriptor)
         self._cable = cable
+        self._since = cable.unbroken_since
 
     def fileno(self) -> int:
         """Return the descriptor, for one who is about to send through it past this class."""
@@ -105,9 +111,11 @@ class CableStream(socket.socket):
         super().sendall(data, flags)
 
     def _check_arrival(self) -> None:
-        """What came while the cable was cut is only now here, if its sender has waited."""
-        if self._cable.pass_through() and self._has_hung_up():
+        """What came since the cable was cut is only now here, if its sender has waited for it."""
+        self._cable.pass_through()
+        if self._cable.unbroken_since != self._since and self._has_hung_up():
             raise ConnectionResetError("the other end has given up")
+        self._since = self._cable.unbroken_since
 
     def _has_hung_up(self) -> bool:
         poll = select.poll()
