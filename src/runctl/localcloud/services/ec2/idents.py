@@ -104,7 +104,8 @@ def not_found(noun: Noun, idents: list[str]) -> AwsError:
         message = f"The {noun.words} '{idents[0]}' does not exist"
     else:
         message = f"The {noun.words}s '{', '.join(idents)}' do not exist"
-    return AwsError(f"{noun.error}.NotFound", message)
+    stop = "." if noun in (VOLUME, SNAPSHOT) else ""
+    return AwsError(f"{noun.error}.NotFound", message + stop)
 
 
 def _stem(noun: Noun) -> str:

@@ -7,9 +7,10 @@ from collections.abc import Callable
 from typing import Any
 
 from runctl.localcloud.api import Call, operation
-from runctl.localcloud.services.ec2.idents import INSTANCE, edit, find
+from runctl.localcloud.services.ec2.idents import INSTANCE, VOLUME, edit, find
 from runctl.localcloud.services.ec2.instances.states import check_state
 from runctl.localcloud.services.ec2.types import type_of
+from runctl.localcloud.services.ec2.volumes.records import attachment_to
 from runctl.localcloud.state.records import Record
 from runctl.localcloud.wire.errors import AwsError
 
@@ -113,7 +114,6 @@ def _set_groups(call: Call, instance: Record, value: Any) -> None:
 
 
 def _set_devices(call: Call, instance: Record, value: Any) -> None:
-    del call
     known = {one["DeviceName"]: one for one in instance["BlockDeviceMappings"]}
     for change in value:
         if change["DeviceName"] not in known:
@@ -122,9 +122,12 @@ def _set_devices(call: Call, instance: Record, value: Any) -> None:
                 f"No device is currently mapped at {change['DeviceName']}",
             )
         ebs = known[change["DeviceName"]]["Ebs"]
-        ebs["DeleteOnTermination"] = change.get("Ebs", {}).get(
-            "DeleteOnTermination", ebs["DeleteOnTermination"]
-        )
+        is_deleted = change.get("Ebs", {}).get("DeleteOnTermination")
+        if is_deleted is not None:
+            ebs["DeleteOnTermination"] = is_deleted
+            attachment = attachment_to(edit(call, VOLUME, ebs["VolumeId"]), instance["InstanceId"])
+            if attachment is not None:
+                attachment["DeleteOnTermination"] = is_deleted
 
 
 def _set_member(name: str) -> Callable[[Call, Record, Any], None]:
