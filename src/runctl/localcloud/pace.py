@@ -31,6 +31,10 @@ class Pace:
     """A snapshot is pending for at least so long."""
     spot_s: float = 0.2
     """A spot request is open for so long."""
+    spot_again_s: float = 2.0
+    """So long after an interruption, or a refusal, there may be capacity again."""
+    spot_hidden_s: float = 0.05
+    """A new spot request is unknown to DescribeSpotInstanceRequests for so long."""
     fleet_s: float = 1.0
     """A fleet looks at its capacity so often."""
     keep_terminated_s: float = 3600.0

@@ -235,19 +235,6 @@ def test_a_one_time_spot_instance_cannot_be_stopped(rehearsal: Rehearsal) -> Non
     assert refusal(ec2.stop_instances, InstanceIds=[ident]) == "UnsupportedOperation"
 
 
-def test_a_persistent_request_launches_again(rehearsal: Rehearsal) -> None:
-    from runctl.localcloud.services.ec2.spot.interruption import interrupt  # noqa: PLC0415
-
-    ident = spot(rehearsal, SpotInstanceType="persistent")
-    rehearsal.advance(1)
-    interrupt(rehearsal.cloud, "us-east-1", ident, notice_s=1)
-    rehearsal.advance(10)
-    [request] = rehearsal.client("ec2").describe_spot_instance_requests()["SpotInstanceRequests"]
-    assert request["State"] == "active"
-    assert request["InstanceId"] != ident
-    assert state(rehearsal, request["InstanceId"]) == "running"
-
-
 # ---------------------------------------------------------------- refusals
 
 

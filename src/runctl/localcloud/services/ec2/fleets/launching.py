@@ -66,7 +66,7 @@ def _launch_one(call: Call, fleet: Record, pool: Record, *, is_spot: bool) -> Re
     [instance] = create_instances(call, parameters, 1, is_spot=is_spot)
     instance |= {"_Fleet": fleet["FleetId"], "_RequesterId": "ec2fleet"}
     if is_spot:
-        make_spot_request(call, instance, _spot_options(fleet, pool))
+        make_spot_request(call, instance, _spot_options(fleet, pool), parameters)
     return instance
 
 

@@ -9,11 +9,17 @@ from runctl.localcloud.api import Call, operation
 from runctl.localcloud.services.ec2.idents import INSTANCE, find_all
 from runctl.localcloud.services.ec2.instances.ending import ENDED, end_instances, stop_instance
 from runctl.localcloud.services.ec2.instances.states import (
+    begin_again,
     change_of,
     check_state,
     requested_at,
-    set_state,
     state_of,
+)
+from runctl.localcloud.services.ec2.spot.following import (
+    check_startable,
+    check_stoppable,
+    follow_start,
+    follow_stopping,
 )
 from runctl.localcloud.state.records import Record
 from runctl.localcloud.wire.errors import AwsError
@@ -50,7 +56,7 @@ def stop_instances(call: Call) -> dict[str, Any]:
     for instance in found:
         check_state(instance, "running", "stopping", "stopped", "pending", verb="stopped")
         _check_protection(instance, "DisableApiStop", "stopped")
-        _check_stoppable(call, instance)
+        check_stoppable(call.transaction, call.region, instance)
     before = {instance["InstanceId"]: state_of(instance) for instance in found}
     for ident, state in before.items():
         if state in ("running", "pending"):
@@ -59,6 +65,7 @@ def stop_instances(call: Call) -> dict[str, Any]:
             words = "Client.UserInitiatedShutdown: User initiated shutdown"
             when = requested_at(call.cloud.clock())
             stop_instance(instance, "Client.UserInitiatedShutdown", words, when)
+            follow_stopping(call.transaction, call.region, instance, call.cloud.clock())
         call.settle("instance", ident)
     return {"StoppingInstances": _changes(call, before)}
 
@@ -69,6 +76,8 @@ def start_instances(call: Call) -> dict[str, Any]:
     found = find_all(call, INSTANCE, call.get("InstanceIds", []))
     for instance in found:
         check_state(instance, "stopped", "pending", "running", verb="started")
+        if state_of(instance) == "stopped":
+            check_startable(call.transaction, call.region, instance)
     before = {instance["InstanceId"]: state_of(instance) for instance in found}
     for ident, state in before.items():
         if state == "stopped":
@@ -86,11 +95,8 @@ def _begin_again(call: Call, instance: Record) -> None:
     )
     if fault is not None:
         raise fault
-    set_state(instance, "pending")
-    instance["LaunchTime"] = call.cloud.clock()
-    instance["_PendingSince"] = call.cloud.clock()
-    instance["StateTransitionReason"] = ""
-    instance.pop("StateReason", None)
+    begin_again(instance, call.cloud.clock())
+    follow_start(call.transaction, call.region, instance, call.cloud.clock())
 
 
 @operation("ec2", "RebootInstances")
@@ -123,16 +129,4 @@ def _check_protection(instance: Record, attribute: str, verb: str) -> None:
             "OperationNotPermitted",
             f"The instance '{instance['InstanceId']}' may not be {verb}. Modify its "
             f"'{attribute[:1].lower() + attribute[1:]}' instance attribute and try again.",
-        )
-
-
-def _check_stoppable(call: Call, instance: Record) -> None:
-    ident = instance.get("SpotInstanceRequestId")
-    request = call.table("spot-instances-request").get(ident) if ident else None
-    if request is not None and request.get("Type") == "one-time":
-        raise AwsError(
-            "UnsupportedOperation",
-            f"You can't stop the Spot Instance '{instance['InstanceId']}' because it is "
-            "associated with a one-time Spot Instance request. You can only stop Spot Instances "
-            "associated with persistent Spot Instance requests.",
         )

@@ -9,6 +9,7 @@ from runctl.localcloud.services.ec2 import tokens
 from runctl.localcloud.services.ec2.instances.creation import create_instances
 from runctl.localcloud.services.ec2.instances.describing import reservations_of
 from runctl.localcloud.services.ec2.launchtemplates import resolve
+from runctl.localcloud.services.ec2.spot.options import check_market
 from runctl.localcloud.services.ec2.spot.requests import make_spot_request
 from runctl.localcloud.state.records import Record
 from runctl.localcloud.wire.errors import AwsError
@@ -25,11 +26,11 @@ def run_instances(call: Call) -> dict[str, Any]:
     parameters = _parameters(call)
     count = _count(call)
     market = parameters.get("InstanceMarketOptions")
-    _check_market(market)
-    instances = create_instances(call, parameters, count, is_spot=market is not None)
-    if market is not None:
+    options = check_market(market) if market is not None else None
+    instances = create_instances(call, parameters, count, is_spot=options is not None)
+    if options is not None:
         for instance in instances:
-            make_spot_request(call, instance, market.get("SpotOptions", {}))
+            make_spot_request(call, instance, options, parameters)
     reservation = instances[0]["_ReservationId"]
     tokens.remember(call, reservation)
     return _reservation(call, reservation)
@@ -56,11 +57,6 @@ def _count(call: Call) -> int:
             f"You have requested more instances ({high}) than your limit of {MOST} allows.",
         )
     return high
-
-
-def _check_market(market: dict[str, Any] | None) -> None:
-    if market is not None and market.get("MarketType", "spot") != "spot":
-        raise AwsError("Unsupported", f"The market type {market['MarketType']} is not supported.")
 
 
 def _reservation(call: Call, ident: str) -> Record:

@@ -19,8 +19,9 @@ from runctl.localcloud.services.ec2.network.publicity import (
     give_public_address,
     take_public_address,
 )
+from runctl.localcloud.services.ec2.spot.following import follow_end, follow_stop
 from runctl.localcloud.services.ec2.spot.interruption import carry_out
-from runctl.localcloud.services.ec2.spot.settling import follow_end
+from runctl.localcloud.services.ec2.spot.records import KIND as SPOT_REQUEST
 from runctl.localcloud.services.ec2.volumes import attach_all, release_volumes
 from runctl.localcloud.state.records import Record
 
@@ -149,6 +150,9 @@ def _stop(cloud: Cloud, region: str, instance: Record) -> None:
         set_state(stopped, "stopped")
         stopped |= {"_RunningSince": None, "_IsForced": False}
         take_public_address(stopped)
+        request = follow_stop(transaction, region, stopped, cloud.clock())
+    if request is not None:
+        cloud.settle_later(cloud.pace.spot_again_s, SPOT_REQUEST, region, request)
     cloud.journal.note("stopped", instance=ident, region=region)
 
 
@@ -170,7 +174,7 @@ def _end(cloud: Cloud, region: str, instance: Record) -> None:
     for volume in volumes:
         cloud.settle_later(0.0, "volume", region, volume)
     if request is not None:
-        cloud.settle_later(cloud.pace.spot_s, "spot-instances-request", region, request)
+        cloud.settle_later(0.0, SPOT_REQUEST, region, request)
     cloud.journal.note("terminated", instance=ident, region=region)
     cloud.jobs.forget(f"instance:{ident}")
     cloud.settle_later(cloud.pace.keep_terminated_s, "instance", region, ident)

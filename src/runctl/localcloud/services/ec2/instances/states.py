@@ -28,6 +28,13 @@ def set_state(instance: Record, name: str) -> None:
     instance["State"] = {"Code": CODES[name], "Name": name}
 
 
+def begin_again(instance: Record, now: float) -> None:
+    """Put a stopped instance in pending."""
+    set_state(instance, "pending")
+    instance |= {"LaunchTime": now, "_PendingSince": now, "StateTransitionReason": ""}
+    instance.pop("StateReason", None)
+
+
 def give_reason(instance: Record, code: str, words: str, transition: str) -> None:
     """Say why an instance changes its state; ``transition`` is the older, shorter form."""
     instance["StateReason"] = {"Code": code, "Message": words}
