@@ -16,6 +16,7 @@ from tests.unit.localcloud.conftest import ACCOUNT, Rehearsal
 
 AL2023 = "/aws/service/ami-amazon-linux-latest/al2023-ami-kernel-default-x86_64"
 BASE = "/aws/service/deeplearning/ami/x86_64/base-oss-nvidia-driver-ubuntu-22.04/latest/ami-id"
+JAMMY = "/aws/service/canonical/ubuntu/server/22.04/stable/current/amd64/hvm/ebs-gp2/ami-id"
 NOBLE = "/aws/service/canonical/ubuntu/server/24.04/stable/current/amd64/hvm/ebs-gp3/ami-id"
 
 
@@ -128,6 +129,17 @@ def test_images_are_found_by_their_public_parameter(rehearsal: Rehearsal) -> Non
     wanted = [{"Name": "public-ssm-parameter-name", "Values": [AL2023]}]
     [found] = rehearsal.client("ec2").describe_images(Filters=wanted)["Images"]
     assert found["ImageId"] == image_of(rehearsal, AL2023)
+
+
+@pytest.mark.parametrize(
+    ("parameter", "expected"),
+    [(AL2023, ("required", 2)), (JAMMY, ("optional", 1))],
+)
+def test_an_image_for_imdsv2_makes_its_instances_require_tokens(
+    rehearsal: Rehearsal, parameter: str, expected: tuple[str, int]
+) -> None:
+    options = run(rehearsal, image_of(rehearsal, parameter))["MetadataOptions"]
+    assert (options["HttpTokens"], options["HttpPutResponseHopLimit"]) == expected
 
 
 def test_bad_and_unknown_ids_are_refused(rehearsal: Rehearsal) -> None:

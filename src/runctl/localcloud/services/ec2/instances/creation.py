@@ -155,7 +155,7 @@ def _record(
         "Tags": _tags(parameters),
         **_of_image(image),
         **_of_place(parameters, place),
-        **_of_options(parameters),
+        **_of_options(parameters, image),
         "_OwnerId": call.cloud.account,
         "_UserData": parameters.get("UserData", ""),
         "_Attributes": _attributes(parameters),
@@ -220,11 +220,12 @@ def _of_place(parameters: dict[str, Any], place: Placement) -> Record:
     }
 
 
-def _of_options(parameters: dict[str, Any]) -> Record:
+def _of_options(parameters: dict[str, Any], image: Record) -> Record:
+    is_strict = image.get("ImdsSupport") == "v2.0"
     metadata = {
         "State": "applied",
-        "HttpTokens": "optional",
-        "HttpPutResponseHopLimit": 1,
+        "HttpTokens": "required" if is_strict else "optional",
+        "HttpPutResponseHopLimit": 2 if is_strict else 1,
         "HttpEndpoint": "enabled",
         "HttpProtocolIpv6": "disabled",
         "InstanceMetadataTags": "disabled",
