@@ -132,7 +132,7 @@ def make_template(rehearsal: Rehearsal) -> str:
         "TagSpecifications": tagged(a="b"),
     }
     made = rehearsal.client("ec2").create_launch_template(
-        LaunchTemplateName="t", LaunchTemplateData=data
+        LaunchTemplateName="template", LaunchTemplateData=data
     )
     return str(made["LaunchTemplate"]["LaunchTemplateId"])
 

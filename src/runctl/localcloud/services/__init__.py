@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from runctl.localcloud.cloud import Cloud
 
 _MODULES = (
+    "ec2.fleets.describing",
     "ec2.fleets.settling",
     "ec2.fleets.verbs",
     "ec2.imageattributes",

@@ -6,6 +6,7 @@ import re
 import secrets
 from collections.abc import Iterable
 from typing import NamedTuple
+from uuid import uuid4
 
 from runctl.localcloud.api import Call
 from runctl.localcloud.state.records import Record
@@ -53,7 +54,7 @@ def new_id(noun: Noun) -> str:
     """Make an id: 17 hexadecimal digits, as AWS makes them."""
     digits = secrets.token_hex(9)[:17]
     if noun is FLEET:
-        return f"fleet-{secrets.token_hex(4)}-{secrets.token_hex(2)}-{digits}"
+        return f"fleet-{uuid4()}"
     return f"{noun.prefix}-{digits}"
 
 

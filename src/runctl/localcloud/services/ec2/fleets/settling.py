@@ -5,160 +5,152 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from runctl.localcloud.cloud import settles
-from runctl.localcloud.services.ec2.fleets.launching import launch
-from runctl.localcloud.services.ec2.fleets.verbs import ALIVE, end_fleet_instances
-from runctl.localcloud.services.ec2.instances.ending import end_instances
-from runctl.localcloud.services.ec2.spot.settling import call_for
-from runctl.localcloud.state.records import Record, Transaction
+from runctl.localcloud.services.ec2.fleets.launching import Launches, launch
+from runctl.localcloud.services.ec2.fleets.needs import Needs, needs_of, standing
+from runctl.localcloud.services.ec2.fleets.records import (
+    KIND,
+    end_members,
+    instances_of,
+    note,
+    set_state,
+)
+from runctl.localcloud.services.ec2.spot.settling import call_for, do_afterwards
+from runctl.localcloud.state.records import Record
 from runctl.localcloud.wire.errors import AwsError
 
 if TYPE_CHECKING:
     from runctl.localcloud.api import Call
     from runctl.localcloud.cloud import Cloud
 
-_HISTORY = 200
-_OVER = ("terminated", "shutting-down")
 
-
-@settles("fleet")
+@settles(KIND)
 def settle_fleet(cloud: Cloud, region: str, ident: str) -> None:
-    """Bring a fleet to its capacity; a fleet that maintains it is looked at again and again."""
-    fleet = cloud.records.peek("fleet", region, ident)
-    if fleet is None or fleet["FleetState"] == "deleted":
-        return
-    if fleet["FleetState"].startswith("deleted"):
-        _finish_deletion(cloud, region, ident)
-    elif _is_expired(cloud, fleet):
-        _expire(cloud, region, ident)
-    elif fleet["Type"] != "instant":
-        _fill(cloud, region, ident)
-        cloud.settle_later(cloud.pace.fleet_s, "fleet", region, ident)
+    """Bring a fleet to its capacity; a fleet that maintains it is looked at again and again.
 
-
-def _is_expired(cloud: Cloud, fleet: Record) -> bool:
-    return bool(fleet.get("ValidUntil")) and fleet["ValidUntil"] <= cloud.clock()
-
-
-def _expire(cloud: Cloud, region: str, ident: str) -> None:
-    call = call_for(cloud, region, {})
-    with cloud.records.transaction() as call.transaction:
-        fleet = call.table("fleet").edit(ident)
-        ends = fleet["TerminateInstancesWithExpiration"]
-        fleet["FleetState"] = "deleted_terminating" if ends else "deleted_running"
-        if ends:
-            end_fleet_instances(call, ident)
-    _do_afterwards(cloud, call)
-    cloud.settle_later(cloud.pace.fleet_s, "fleet", region, ident)
-
-
-def _finish_deletion(cloud: Cloud, region: str, ident: str) -> None:
-    """A fleet that is being deleted is gone once none of its instances is left, or wanted to be."""
-    with cloud.records.transaction() as transaction:
-        fleet = transaction.table("fleet", region).edit(ident)
-        is_left = any(_mine(transaction, region, ident))
-        if fleet["FleetState"] == "deleted_running" or not is_left:
-            fleet["FleetState"] = (
-                "deleted" if fleet["FleetState"] == "deleted_terminating" else "deleted_running"
-            )
-            return
-    cloud.settle_later(cloud.pace.fleet_s, "fleet", region, ident)
-
-
-def _mine(transaction: Transaction, region: str, ident: str) -> list[Record]:
-    return [
-        one
-        for one in transaction.table("instance", region).values()
-        if one.get("_Fleet") == ident and one["State"]["Name"] not in _OVER
-    ]
-
-
-def _fill(cloud: Cloud, region: str, ident: str) -> None:
-    """Launch what is missing, end what is too much: in one transaction, so that a kill doubles
-    nothing."""
+    What is launched and what is recorded of it are one transaction: a kill doubles nothing.
+    """
     call = call_for(cloud, region, {})
     try:
         with cloud.records.transaction() as call.transaction:
-            fleet = call.table("fleet").edit(ident)
-            if fleet["FleetState"].startswith("deleted"):
-                return
-            for name, is_spot in (("SpotTargetCapacity", True), ("OnDemandTargetCapacity", False)):
-                _adjust(call, fleet, fleet["TargetCapacitySpecification"][name], is_spot=is_spot)
-            _count(call, fleet)
-    except AwsError as error:
-        for work in call.undoing:
-            work()
-        _note_error(cloud, region, ident, error)
-        return
-    _do_afterwards(cloud, call)
+            rest_s = _look(call, ident)
+    except BaseException:
+        call.take_back()
+        raise
+    do_afterwards(call)
+    if rest_s is not None:
+        cloud.settle_later(rest_s, KIND, region, ident)
 
 
-def _adjust(call: Call, fleet: Record, wanted: int, *, is_spot: bool) -> None:
-    mine = [
-        one
-        for one in _mine(call.transaction, call.region, fleet["FleetId"])
-        if (one.get("InstanceLifecycle") == "spot") == is_spot
-    ]
-    alive = [one for one in mine if one["State"]["Name"] in ALIVE]
-    is_filled = fleet["Type"] == "request" and fleet["ActivityStatus"] == "fulfilled"
-    if len(alive) < wanted and not is_filled:
-        made, refused = launch(call, fleet, wanted - len(alive), is_spot=is_spot)
-        for one in made:
-            _note(call, fleet, "launched", one["Instance"]["InstanceId"])
-        for one in refused:
-            _note(call, fleet, "launchFailed", None, f"{one['Code']}: {one['Message']}")
-    elif len(alive) > wanted and fleet["ExcessCapacityTerminationPolicy"] == "termination":
-        _cut_back(call, fleet, alive[wanted:])
+def _look(call: Call, ident: str) -> float | None:
+    """Do what is due; return after how many seconds to look again."""
+    fleet = call.table(KIND).get(ident)
+    if fleet is None:
+        return None
+    now, pace = call.cloud.clock(), call.cloud.pace
+    if fleet["FleetState"] == "deleted":
+        return _forget(call, ident, float(fleet["_OverSince"]))
+    if fleet["FleetState"].startswith("deleted"):
+        _finish_deletion(call, fleet)
+    elif fleet["Type"] == "instant":
+        return _forget(call, ident, float(fleet["CreateTime"]))
+    elif fleet.get("ValidUntil") and fleet["ValidUntil"] <= now:
+        _expire(call, ident)
+    elif (fleet.get("ValidFrom") or now) <= now:
+        _bring_up(call, fleet)
+    return pace.fleet_s
 
 
-def _cut_back(call: Call, fleet: Record, excess: list[Record]) -> None:
-    idents = [one["InstanceId"] for one in excess]
-    words = "Client.InstanceInitiatedShutdown: excess capacity of the fleet"
-    end_instances(
-        call.transaction,
-        call.region,
-        idents,
-        reason_code="Client.UserInitiatedShutdown",
-        reason_message=words,
+# ---------------------------------------------------------------- the end of a fleet
+
+
+def _forget(call: Call, ident: str, since: float) -> float | None:
+    """Forget a fleet of which nothing is left, after the time for which instances are kept."""
+    keep_s = call.cloud.pace.keep_terminated_s
+    rest_s = since + keep_s - call.cloud.clock()
+    if rest_s > 0:
+        return rest_s
+    if any(one.get("_Fleet") == ident for one in call.table("instance").values()):
+        return keep_s
+    call.table(KIND).delete(ident)
+    return None
+
+
+def _expire(call: Call, ident: str) -> None:
+    fleet = call.table(KIND).edit(ident)
+    ends = fleet["TerminateInstancesWithExpiration"]
+    set_state(fleet, "deleted_terminating" if ends else "deleted_running", call.cloud.clock())
+    if ends:
+        end_members(call, instances_of(call.transaction, call.region, ident))
+
+
+def _finish_deletion(call: Call, fleet: Record) -> None:
+    """A fleet is deleted once none of its instances is left."""
+    ident = fleet["FleetId"]
+    is_left = any(
+        one.get("_Fleet") == ident and one["State"]["Name"] != "terminated"
+        for one in call.table("instance").values()
     )
-    for ident in idents:
-        _note(call, fleet, "terminated", ident)
-        call.settle("instance", ident)
+    if not is_left:
+        set_state(call.table(KIND).edit(ident), "deleted", call.cloud.clock())
 
 
-def _count(call: Call, fleet: Record) -> None:
-    mine = _mine(call.transaction, call.region, fleet["FleetId"])
-    alive = [one for one in mine if one["State"]["Name"] in ALIVE]
-    on_demand = [one for one in alive if one.get("InstanceLifecycle") != "spot"]
-    total = fleet["TargetCapacitySpecification"]["TotalTargetCapacity"]
-    fleet |= {
-        "FleetState": "active",
-        "FulfilledCapacity": float(len(alive)),
-        "FulfilledOnDemandCapacity": float(len(on_demand)),
-        "ActivityStatus": "fulfilled" if len(alive) >= total else "pending_fulfillment",
-    }
+# ---------------------------------------------------------------- its capacity
 
 
-def _note(
-    call: Call, fleet: Record, kind: str, instance: str | None, words: str | None = None
-) -> None:
-    information = {"EventSubType": kind, "InstanceId": instance, "EventDescription": words}
-    event = {
-        "EventType": "error" if kind == "launchFailed" else "instance-change",
-        "EventInformation": information,
-        "Timestamp": call.cloud.clock(),
-    }
-    fleet["_History"] = [*fleet["_History"], event][-_HISTORY:]
+def _bring_up(call: Call, fleet: Record) -> None:
+    members = instances_of(call.transaction, call.region, fleet["FleetId"])
+    now = call.cloud.clock()
+    both = {is_spot: needs_of(fleet, members, now, is_spot=is_spot) for is_spot in (True, False)}
+    if _is_at_rest(fleet, members, list(both.values())):
+        return
+    edited = call.table(KIND).edit(fleet["FleetId"])
+    edited["Errors"] = []
+    for is_spot, needs in both.items():
+        _cut_back(call, edited, needs)
+        if needs.missing > 0:
+            _launch(call, edited, needs.missing, is_spot=is_spot)
+    edited |= standing(edited, instances_of(call.transaction, call.region, fleet["FleetId"]))
+    edited["_WasFilled"] = edited.get("_WasFilled") or edited["ActivityStatus"] == "fulfilled"
+    set_state(edited, "active", now)
 
 
-def _note_error(cloud: Cloud, region: str, ident: str, error: AwsError) -> None:
-    with cloud.records.transaction() as transaction:
-        table = transaction.table("fleet", region)
-        if ident in table:
-            fleet = table.edit(ident)
-            fleet["ActivityStatus"] = "error"
-            fleet["Errors"] = [{"ErrorCode": error.code, "ErrorMessage": error.message}]
+def _is_at_rest(fleet: Record, members: list[Record], needs: list[Needs]) -> bool:
+    """Whether there is nothing to be done, nor to be written: this is asked once a second."""
+    if any(one.missing > 0 or one.excess for one in needs) or fleet["FleetState"] != "active":
+        return False
+    return all(fleet[name] == value for name, value in standing(fleet, members).items())
 
 
-def _do_afterwards(cloud: Cloud, call: Call) -> None:
-    for work in call.afterwards:
-        cloud.jobs.soon(work)
+def _cut_back(call: Call, fleet: Record, needs: Needs) -> None:
+    end_members(call, needs.excess)
+    for one in needs.excess:
+        note(fleet, call.cloud.clock(), "terminated", instance=one["InstanceId"])
+
+
+def _launch(call: Call, fleet: Record, missing: float, *, is_spot: bool) -> None:
+    try:
+        found = launch(call, fleet, missing, is_spot=is_spot)
+    except AwsError as error:  # its templates are gone, or no longer good for anything
+        found = Launches(is_spot=is_spot)
+        fleet["Errors"] = [{"ErrorCode": error.code, "ErrorMessage": error.message}]
+    now = call.cloud.clock()
+    for pool, instance in found.made:
+        words = f'{{"instanceType":"{pool.kind}","availabilityZone":"{pool.zone}"}}'
+        note(fleet, now, "launched", instance=instance["InstanceId"], words=words)
+    fleet["Errors"] = [*fleet["Errors"], *found.told_errors()]
+    _note_errors(fleet, now)
+
+
+def _note_errors(fleet: Record, now: float) -> None:
+    """Note each refusal once, not at every attempt."""
+    told = sorted({f"{one['ErrorCode']}: {one['ErrorMessage']}" for one in fleet["Errors"]})
+    for words in told:
+        if words not in fleet.get("_Told", []):
+            note(
+                fleet,
+                now,
+                "allLaunchSpecsTemporarilyBlacklisted",
+                words=words,
+                event="service-error",
+            )
+    fleet["_Told"] = told

@@ -1,29 +1,28 @@
-"""Create, change, describe and delete fleets."""
+"""Create, change and delete fleets."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
 from typing import Any
 
 from runctl.localcloud.api import Call, operation
 from runctl.localcloud.services.ec2 import tokens
-from runctl.localcloud.services.ec2.filters import Filter, apply, path
-from runctl.localcloud.services.ec2.fleets.launching import launch, told, told_errors
-from runctl.localcloud.services.ec2.idents import FLEET, find, find_all, new_id
-from runctl.localcloud.services.ec2.instances.ending import end_instances
-from runctl.localcloud.services.ec2.paging import page
-from runctl.localcloud.services.ec2.tags import tags_for
+from runctl.localcloud.services.ec2.fleets.checks import check_configs, check_fleet
+from runctl.localcloud.services.ec2.fleets.launching import launch
+from runctl.localcloud.services.ec2.fleets.records import (
+    KIND,
+    end_members,
+    fleet_record,
+    instances_of,
+    note,
+    retarget,
+    set_state,
+)
+from runctl.localcloud.services.ec2.idents import FLEET, edit, find
 from runctl.localcloud.state.records import Record
 from runctl.localcloud.wire.errors import AwsError
 
-ALIVE = ("pending", "running")
-_FILTERS: Mapping[str, Filter] = {
-    "activity-status": path("ActivityStatus"),
-    "excess-capacity-termination-policy": path("ExcessCapacityTerminationPolicy"),
-    "fleet-state": path("FleetState"),
-    "replace-unhealthy-instances": path("ReplaceUnhealthyInstances"),
-    "type": path("Type"),
-}
+_ID = re.compile(r"fleet-[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
 @operation("ec2", "CreateFleet")
@@ -33,158 +32,57 @@ def create_fleet(call: Call) -> dict[str, Any]:
     if known is not None:
         fleet = find(call, FLEET, known)
         return {"FleetId": known, **fleet.get("_Answer", {})}
-    fleet = _record(call)
+    fleet = fleet_record(call)
+    check_fleet(call, fleet)
     ident = fleet["FleetId"]
-    call.table("fleet").put(ident, fleet)
-    answer: dict[str, Any] = {"FleetId": ident}
+    note(fleet, call.cloud.clock(), "submitted", event="fleet-change")
     if fleet["Type"] == "instant":
-        answer |= _launch_at_once(call, fleet)
-    call.settle("fleet", ident)
+        _launch_at_once(call, fleet)
+    call.table(KIND).put(ident, fleet)
+    call.settle(KIND, ident)
     tokens.remember(call, ident)
-    return answer
+    return {"FleetId": ident, **fleet.get("_Answer", {})}
 
 
-def _record(call: Call) -> Record:
-    target = dict(call.get("TargetCapacitySpecification"))
-    kind = target.get("DefaultTargetCapacityType", "on-demand")
-    total = target["TotalTargetCapacity"]
-    spot = target.get("SpotTargetCapacity", 0)
-    on_demand = target.get("OnDemandTargetCapacity", 0)
-    if spot + on_demand > total:
-        raise AwsError(
-            "InvalidTargetCapacitySpecification",
-            "The sum of spot and on-demand target capacity is more than the total.",
-        )
-    rest = total - spot - on_demand
-    target |= {
-        "DefaultTargetCapacityType": kind,
-        "SpotTargetCapacity": spot + (rest if kind == "spot" else 0),
-        "OnDemandTargetCapacity": on_demand + (rest if kind == "on-demand" else 0),
-    }
-    return {
-        "FleetId": new_id(FLEET),
-        "FleetState": "submitted",
-        "ActivityStatus": "pending_fulfillment",
-        "CreateTime": call.cloud.clock(),
-        "Type": call.get("Type", "maintain"),
-        "ClientToken": call.get("ClientToken"),
-        "ExcessCapacityTerminationPolicy": call.get(
-            "ExcessCapacityTerminationPolicy", "termination"
-        ),
-        "TerminateInstancesWithExpiration": bool(call.get("TerminateInstancesWithExpiration")),
-        "ReplaceUnhealthyInstances": bool(call.get("ReplaceUnhealthyInstances")),
-        "ValidFrom": call.get("ValidFrom"),
-        "ValidUntil": call.get("ValidUntil"),
-        "LaunchTemplateConfigs": call.get("LaunchTemplateConfigs"),
-        "TargetCapacitySpecification": target,
-        "SpotOptions": call.get("SpotOptions", {}),
-        "OnDemandOptions": call.get("OnDemandOptions", {}),
-        "FulfilledCapacity": 0.0,
-        "FulfilledOnDemandCapacity": 0.0,
-        "Errors": [],
-        "Tags": tags_for(call, FLEET),
-        "_TagSpecifications": [
-            one
-            for one in call.get("TagSpecifications", [])
-            if one.get("ResourceType") in ("instance", "volume", "spot-instances-request")
-        ],
-        "_History": [],
-    }
-
-
-def _launch_at_once(call: Call, fleet: Record) -> dict[str, Any]:
-    target = fleet["TargetCapacitySpecification"]
-    instances: list[Record] = []
-    errors: list[Record] = []
+def _launch_at_once(call: Call, fleet: Record) -> None:
+    target, now = fleet["TargetCapacitySpecification"], call.cloud.clock()
+    set_state(fleet, "active", now)
+    answer: dict[str, list[Record]] = {"Instances": [], "Errors": []}
     for name, is_spot in (("SpotTargetCapacity", True), ("OnDemandTargetCapacity", False)):
         if target[name]:
-            made, refused = launch(call, fleet, target[name], is_spot=is_spot)
-            instances += told(call.region, made)
-            errors += told_errors(refused, is_spot=is_spot)
-    fleet |= {
-        "FleetState": "active",
-        "ActivityStatus": "fulfilled",
-        "_Answer": {"Instances": instances, "Errors": errors},
-    }
-    return {"Instances": instances, "Errors": errors}
+            found = launch(call, fleet, target[name], is_spot=is_spot)
+            answer["Instances"] += found.told()
+            answer["Errors"] += found.told_errors()
+            fleet["FulfilledCapacity"] += found.capacity
+            fleet["FulfilledOnDemandCapacity"] += 0.0 if is_spot else found.capacity
+    is_full = fleet["FulfilledCapacity"] >= target["TotalTargetCapacity"]
+    fleet["ActivityStatus"] = "fulfilled" if is_full else "error"
+    fleet["_Answer"] = answer
 
 
 @operation("ec2", "ModifyFleet")
 def modify_fleet(call: Call) -> dict[str, Any]:
-    """Change the capacity of a fleet that maintains it."""
-    fleet = call.table("fleet").edit(_existing(call, call.get("FleetId"))["FleetId"])
-    if fleet["Type"] != "maintain":
-        raise AwsError("UnsupportedOperation", "Only a fleet of type maintain can be modified.")
-    wanted = call.get("TargetCapacitySpecification")
-    if wanted is not None:
-        target = fleet["TargetCapacitySpecification"]
-        total = wanted["TotalTargetCapacity"]
-        is_spot = target["DefaultTargetCapacityType"] == "spot"
-        base = wanted.get("OnDemandTargetCapacity", 0) if is_spot else total
-        target |= {
-            "TotalTargetCapacity": total,
-            "OnDemandTargetCapacity": base,
-            "SpotTargetCapacity": wanted.get("SpotTargetCapacity", total - base),
-        }
-        fleet["ActivityStatus"] = "pending_fulfillment"
+    """Change the capacity or the templates of a fleet that maintains it."""
+    fleet = edit(call, FLEET, call.get("FleetId"))
+    if fleet["Type"] != "maintain" or fleet["FleetState"].startswith(("deleted", "failed")):
+        raise AwsError(
+            "FleetNotInModifiableState",
+            f"The fleet {fleet['FleetId']} of type {fleet['Type']} is {fleet['FleetState']}, and "
+            "cannot be modified.",
+        )
+    if call.get("TargetCapacitySpecification"):
+        retarget(fleet, call.get("TargetCapacitySpecification"))
+    if call.get("LaunchTemplateConfigs"):
+        check_configs(call, call.get("LaunchTemplateConfigs"))
+        fleet["LaunchTemplateConfigs"] = call.get("LaunchTemplateConfigs")
     if call.get("ExcessCapacityTerminationPolicy"):
         fleet["ExcessCapacityTerminationPolicy"] = call.get("ExcessCapacityTerminationPolicy")
-    call.settle("fleet", fleet["FleetId"])
+    set_state(fleet, "modifying", call.cloud.clock())
+    call.settle(KIND, fleet["FleetId"])
     return {"Return": True}
 
 
-def _existing(call: Call, ident: str) -> Record:
-    found = call.table("fleet").get(ident)
-    if found is None:
-        raise AwsError("InvalidFleetId.NotFound", f"The fleet ID '{ident}' does not exist")
-    return found
-
-
-@operation("ec2", "DescribeFleets")
-def describe_fleets(call: Call) -> dict[str, Any]:
-    """List fleets; instant ones only by their ids."""
-    idents = call.get("FleetIds")
-    if idents:
-        found = find_all(call, FLEET, idents)
-    else:
-        found = [one for one in call.table("fleet").values() if one["Type"] != "instant"]
-    found = apply(_FILTERS, call.get("Filters"), found)
-    told_fleets = [{**one, **one.get("_Answer", {})} for one in found]
-    return page(call, "Fleets", told_fleets, sort_by="FleetId", low=1)
-
-
-@operation("ec2", "DescribeFleetInstances")
-def describe_fleet_instances(call: Call) -> dict[str, Any]:
-    """List the instances of a fleet that are alive."""
-    fleet = _existing(call, call.get("FleetId"))
-    if fleet["Type"] == "instant":
-        raise AwsError("Unsupported", "Instances of an instant fleet are in its own answer.")
-    active = [
-        {
-            "InstanceId": one["InstanceId"],
-            "InstanceType": one["InstanceType"],
-            "SpotInstanceRequestId": one.get("SpotInstanceRequestId"),
-            "InstanceHealth": "healthy",
-        }
-        for one in call.table("instance").values()
-        if one.get("_Fleet") == fleet["FleetId"] and one["State"]["Name"] in ALIVE
-    ]
-    answer = page(call, "ActiveInstances", active, sort_by="InstanceId", low=1)
-    return {"FleetId": fleet["FleetId"], **answer}
-
-
-@operation("ec2", "DescribeFleetHistory")
-def describe_fleet_history(call: Call) -> dict[str, Any]:
-    """List what a fleet did since a time."""
-    fleet = _existing(call, call.get("FleetId"))
-    since = call.get("StartTime")
-    records = [one for one in fleet["_History"] if one["Timestamp"] >= since]
-    return {
-        "FleetId": fleet["FleetId"],
-        "StartTime": since,
-        "LastEvaluatedTime": call.cloud.clock(),
-        "HistoryRecords": records,
-    }
+# ---------------------------------------------------------------- DeleteFleets
 
 
 @operation("ec2", "DeleteFleets")
@@ -193,26 +91,36 @@ def delete_fleets(call: Call) -> dict[str, Any]:
     done, failed = [], []
     ends = bool(call.get("TerminateInstances"))
     for ident in call.get("FleetIds"):
-        found = call.table("fleet").get(ident)
-        if found is None or found["FleetState"].startswith("deleted"):
-            words = {"Code": "fleetIdDoesNotExist", "Message": "The fleet does not exist."}
-            failed.append({"FleetId": ident, "Error": words})
-            continue
-        if found["Type"] == "instant" and not ends:
-            words = {"Code": "unexpectedError", "Message": "Instances have to be terminated too."}
-            failed.append({"FleetId": ident, "Error": words})
-            continue
-        done.append(_delete(call, ident, ends=ends))
+        problem = _problem(ident, call.table(KIND).get(ident), ends=ends)
+        if problem is None:
+            done.append(_delete(call, ident, ends=ends))
+        else:
+            code, words = problem
+            failed.append({"FleetId": ident, "Error": {"Code": code, "Message": words}})
     return {"SuccessfulFleetDeletions": done, "UnsuccessfulFleetDeletions": failed}
 
 
+def _problem(ident: str, fleet: Record | None, *, ends: bool) -> tuple[str, str] | None:
+    """Return why a fleet cannot be deleted, as a code and in words."""
+    if not _ID.fullmatch(ident):
+        return "fleetIdMalformed", f"The fleet ID '{ident}' is malformed."
+    if fleet is None:
+        return "fleetIdDoesNotExist", f"The fleet ID '{ident}' does not exist."
+    is_over = fleet["FleetState"] in ("deleted", "deleted_terminating", "failed")
+    if is_over or (fleet["FleetState"] == "deleted_running" and not ends):
+        return "fleetNotInDeletableState", f"The fleet '{ident}' is {fleet['FleetState']}."
+    if fleet["Type"] == "instant" and not ends:
+        return "unexpectedError", "The instances of an instant fleet have to be terminated with it."
+    return None
+
+
 def _delete(call: Call, ident: str, *, ends: bool) -> Record:
-    fleet = call.table("fleet").edit(ident)
+    fleet = call.table(KIND).edit(ident)
     before = fleet["FleetState"]
-    fleet["FleetState"] = "deleted_terminating" if ends else "deleted_running"
+    set_state(fleet, "deleted_terminating" if ends else "deleted_running", call.cloud.clock())
     if ends:
-        end_fleet_instances(call, ident)
-    call.settle("fleet", ident)
+        end_members(call, instances_of(call.transaction, call.region, ident))
+    call.settle(KIND, ident)
     return {
         "FleetId": ident,
         "CurrentFleetState": fleet["FleetState"],
@@ -220,25 +128,15 @@ def _delete(call: Call, ident: str, *, ends: bool) -> Record:
     }
 
 
-def end_fleet_instances(call: Call, ident: str) -> None:
-    """End the instances of a fleet."""
-    mine = [
-        one["InstanceId"]
-        for one in call.table("instance").values()
-        if one.get("_Fleet") == ident and one["State"]["Name"] != "terminated"
-    ]
-    end_instances(
-        call.transaction,
-        call.region,
-        mine,
-        reason_code="Client.UserInitiatedShutdown",
-        reason_message="Client.UserInitiatedShutdown: User initiated shutdown",
-    )
-    for one in mine:
-        call.settle("instance", one)
-
-
-@operation("ec2", "RequestSpotFleet", "DescribeSpotFleetRequests", "CancelSpotFleetRequests")
+@operation(
+    "ec2",
+    "CancelSpotFleetRequests",
+    "DescribeSpotFleetInstances",
+    "DescribeSpotFleetRequestHistory",
+    "DescribeSpotFleetRequests",
+    "ModifySpotFleetRequest",
+    "RequestSpotFleet",
+)
 def refuse_spot_fleets(call: Call) -> None:
     """Refuse the older kind of fleet."""
     raise AwsError(
