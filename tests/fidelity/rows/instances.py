@@ -405,7 +405,7 @@ ROWS = [
     ),
     refused_launch(
         "a root volume smaller than its snapshot is refused",
-        Refused("InvalidBlockDeviceMapping", "smaller than snapshot"),
+        Refused("InvalidBlockDeviceMapping", "is smaller than  snapshot"),
         BlockDeviceMappings=[{"DeviceName": "/dev/xvda", "Ebs": {"VolumeSize": 1}}],
     ),
     Row(
