@@ -135,6 +135,45 @@ def test_vcpus_are_counted() -> None:
     assert (vcpus("t3.micro"), vcpus("p5.48xlarge")) == (2, 192)
 
 
+def fitting(rehearsal: Rehearsal, architecture: str = "x86_64", **wanted: Any) -> set[str]:
+    requirements = {"VCpuCount": {"Min": 0}, "MemoryMiB": {"Min": 0}, **wanted}
+    pages = rehearsal.client("ec2").get_paginator("get_instance_types_from_instance_requirements")
+    found = pages.paginate(
+        ArchitectureTypes=[architecture],
+        VirtualizationTypes=["hvm"],
+        InstanceRequirements=requirements,
+    )
+    return {one["InstanceType"] for page in found for one in page["InstanceTypes"]}
+
+
+def test_types_are_found_by_attributes(rehearsal: Rehearsal) -> None:
+    size: Any = {"VCpuCount": {"Min": 4, "Max": 4}, "MemoryMiB": {"Min": 16384, "Max": 16384}}
+    found = fitting(rehearsal, **size)
+    assert {"m5.xlarge", "g5.xlarge"} <= found
+    assert not found & {"t3.xlarge", "m6g.xlarge", "m5.large"}
+    assert "t3.xlarge" in fitting(rehearsal, **size, BurstablePerformance="required")
+    assert "m6g.xlarge" in fitting(rehearsal, "arm64", **size)
+    plain = fitting(rehearsal, **size, AcceleratorCount={"Max": 0}, LocalStorage="excluded")
+    assert "m5.xlarge" in plain
+    assert not plain & {"g5.xlarge", "m5d.xlarge"}
+
+
+def test_types_are_found_by_accelerator_and_name(rehearsal: Rehearsal) -> None:
+    cards = fitting(rehearsal, AcceleratorNames=["a10g"], AcceleratorCount={"Min": 1, "Max": 1})
+    assert "g5.xlarge" in cards
+    assert not cards & {"g5.12xlarge", "g6.xlarge"}
+    assert "trn1.2xlarge" in fitting(rehearsal, AcceleratorNames=["trainium"])
+    large = fitting(rehearsal, AcceleratorTotalMemoryMiB={"Min": 300 * 1024})
+    assert "p4d.24xlarge" in large
+    assert "g5.xlarge" not in large
+    several: Any = {"AllowedInstanceTypes": ["m5.*"], "ExcludedInstanceTypes": ["*large"]}
+    assert fitting(rehearsal, **several) == set()
+    metal: Any = {"AllowedInstanceTypes": ["c5.metal"]}
+    assert fitting(rehearsal, **metal) == set()
+    assert fitting(rehearsal, **metal, BareMetal="required") == {"c5.metal"}
+    assert fitting(rehearsal, AllowedInstanceTypes=["m5.large"], CpuManufacturers=["amd"]) == set()
+
+
 def test_regions_and_whether_they_need_opting_in(rehearsal: Rehearsal) -> None:
     ec2 = rehearsal.client("ec2")
     enabled = {one["RegionName"]: one for one in ec2.describe_regions()["Regions"]}

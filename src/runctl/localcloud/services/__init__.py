@@ -43,6 +43,7 @@ _MODULES = (
     "ec2.spot.settling",
     "ec2.spotprices",
     "ec2.tags",
+    "ec2.typerequirements",
     "ec2.types",
     "ec2.volumes.attaching",
     "ec2.volumes.changing",
