@@ -142,6 +142,13 @@ def test_an_image_for_imdsv2_makes_its_instances_require_tokens(
     assert (options["HttpTokens"], options["HttpPutResponseHopLimit"]) == expected
 
 
+def test_an_image_is_launched_by_its_parameter(rehearsal: Rehearsal) -> None:
+    instance = run(rehearsal, f"resolve:ssm:{NOBLE}")
+    assert instance["ImageId"] == image_of(rehearsal, NOBLE)
+    unknown = {"ImageId": "resolve:ssm:/nowhere", "MinCount": 1, "MaxCount": 1}
+    assert refusal(rehearsal.client("ec2").run_instances, **unknown)[0] == "InvalidParameterValue"
+
+
 def test_bad_and_unknown_ids_are_refused(rehearsal: Rehearsal) -> None:
     describe = rehearsal.client("ec2").describe_images
     assert refusal(describe, ImageIds=["x"]) == (

@@ -11,11 +11,13 @@ from runctl.localcloud.services.ec2.filters import Filter, apply, path
 from runctl.localcloud.services.ec2.idents import IMAGE, check_form
 from runctl.localcloud.services.ec2.machineimages import published
 from runctl.localcloud.services.ec2.paging import page
+from runctl.localcloud.services.ssm.parameters import find_parameter
 from runctl.localcloud.state.records import Record
 from runctl.localcloud.wire.errors import AwsError
 
 GONE = "deregistered-image"
 """Images that were deregistered: AWS knows their ids for a while, and says so."""
+_RESOLVE = "resolve:ssm:"
 _EBS = ("BlockDeviceMappings", "Ebs")
 FILTERS: Mapping[str, Filter] = {
     "architecture": path("Architecture"),
@@ -59,7 +61,12 @@ FILTERS: Mapping[str, Filter] = {
 
 
 def image_for(call: Call, ident: str) -> Record:
-    """Return an image to launch from; raise AWS's own error for an id that is bad or unknown."""
+    """Return an image to launch from; raise AWS's own error for an id that is bad or unknown.
+
+    In place of an id there may be a parameter that holds one, as ``resolve:ssm:name``.
+    """
+    if ident.startswith(_RESOLVE):
+        ident = _resolve(call, ident.removeprefix(_RESOLVE))
     check_form(IMAGE, ident)
     if ident in call.table(GONE):
         raise AwsError("InvalidAMIID.Unavailable", f"The image ID '{ident}' is no longer available")
@@ -67,6 +74,15 @@ def image_for(call: Call, ident: str) -> Record:
     if found is None:
         raise _unknown([ident])
     return found
+
+
+def _resolve(call: Call, name: str) -> str:
+    try:
+        return str(find_parameter(call, name)["Value"])
+    except AwsError as error:
+        raise AwsError(
+            "InvalidParameterValue", f"The parameter {name} could not be resolved to an image."
+        ) from error
 
 
 def image_of_snapshot(call: Call, ident: str) -> str | None:
