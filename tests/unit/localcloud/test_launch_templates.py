@@ -270,3 +270,17 @@ def test_a_deleted_template_is_gone(rehearsal: Rehearsal, ec2: Any) -> None:
     assert ec2.describe_launch_templates()["LaunchTemplates"] == []
     with pytest.raises(ClientError, match="does not exist"):
         launch(rehearsal, LaunchTemplate={"LaunchTemplateId": ident})
+
+
+def test_the_tags_of_aws_stay_and_do_not_count(rehearsal: Rehearsal, ec2: Any) -> None:
+    ident = make(rehearsal)
+    tags = [{"Key": f"k{number}", "Value": "v"} for number in range(50)]
+    made = launch(
+        rehearsal,
+        LaunchTemplate={"LaunchTemplateId": ident},
+        TagSpecifications=[{"ResourceType": "instance", "Tags": tags}],
+    )
+    ec2.create_tags(Resources=[made["InstanceId"]], Tags=[{"Key": "k1", "Value": "w"}])
+    ec2.delete_tags(Resources=[made["InstanceId"]])
+    left = {tag["Key"] for tag in describe(rehearsal, made["InstanceId"])["Tags"]}
+    assert left == {"aws:ec2launchtemplate:id", "aws:ec2launchtemplate:version"}

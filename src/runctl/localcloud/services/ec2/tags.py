@@ -42,9 +42,13 @@ def merge(old: Iterable[Tag], new: Iterable[dict[str, Any]]) -> list[Tag]:
         key, value = tag.get("Key", ""), tag.get("Value", "")
         _check(key, value)
         tags[key] = value
-    if len(tags) > _MOST:
+    if sum(not _is_of_aws(key) for key in tags) > _MOST:
         raise AwsError("TagLimitExceeded", f"The maximum number of Tags for a resource is {_MOST}.")
     return [{"Key": key, "Value": value} for key, value in tags.items()]
+
+
+def _is_of_aws(key: str) -> bool:
+    return key.lower().startswith("aws:")
 
 
 def _check(key: str, value: str) -> None:
@@ -56,7 +60,7 @@ def _check(key: str, value: str) -> None:
         raise AwsError(
             "InvalidParameterValue", "Tag value exceeds the maximum length of 255 characters"
         )
-    if key.lower().startswith("aws:"):
+    if _is_of_aws(key):
         raise AwsError(
             "InvalidParameterValue", "Tag keys starting with 'aws:' are reserved for internal use"
         )
@@ -80,8 +84,8 @@ def delete_tags(call: Call) -> None:
 
 
 def _is_named(tag: Tag, wanted: list[dict[str, str]] | None) -> bool:
-    if wanted is None:
-        return True
+    if wanted is None:  # all of the user's own
+        return not _is_of_aws(tag["Key"])
     return any(
         tag["Key"] == one["Key"] and one.get("Value", tag["Value"]) == tag["Value"]
         for one in wanted
