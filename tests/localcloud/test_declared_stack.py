@@ -14,6 +14,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from tests.fidelity.world import SSM_POLICY, TRUST, CloudWorld, empty_and_delete, wait_until
+from tests.localcloud.process import CloudProcess
 
 TAG = [{"Key": "stack", "Value": "declared"}]
 
@@ -269,9 +270,9 @@ _READ_OF_A_BUCKET = {
 
 
 @pytest.fixture
-def stack(world: CloudWorld) -> Iterator[Stack]:
-    made = Stack(world)
-    yield made
+def stack(local_cloud: CloudProcess) -> Iterator[Stack]:
+    world = CloudWorld(local_cloud.session())
+    yield Stack(world)
     assert world.end() == []
 
 

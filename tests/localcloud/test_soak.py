@@ -186,9 +186,10 @@ class Answered:
         folders = set(os.listdir(self.cloud.folder / "machines"))
         assert alive <= folders
         assert folders <= {ident for ident, state in states.items() if state != "terminated"}
-        ec2 = self.cloud.session().client("ec2")
-        ec2.terminate_instances(InstanceIds=sorted(states))
-        self._until(lambda: set(self._states().values()) == {"terminated"})
+        if states:
+            ec2 = self.cloud.session().client("ec2")
+            ec2.terminate_instances(InstanceIds=sorted(states))
+        self._until(lambda: set(self._states().values()) <= {"terminated"})
         wait_until(lambda: instances_on(self.cloud) == [], "something of an instance is left")
 
     def _until(self, holds: Callable[[], bool]) -> None:

@@ -126,7 +126,10 @@ class Connection:
         if request.headers.get("connection", "").lower() == "close":
             return False
         body = request.body
-        return isinstance(body, SocketBody) and body.drain(_DRAIN_LIMIT_BYTES)
+        try:
+            return isinstance(body, SocketBody) and body.drain(_DRAIN_LIMIT_BYTES)
+        except BadRequest:
+            return False  # what is left of it cannot be read, and need not be
 
     def _send_body(self, body: _Body, cut_after: int | None) -> bool:
         if cut_after is not None:
