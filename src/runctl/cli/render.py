@@ -52,8 +52,9 @@ class Screen:
 
     def show_line(self, document: object) -> None:
         """Print one JSON document of several, on a line of its own."""
-        self._write_out(_encode(document, is_pretty=False) + b"\n")
+        # Before it is written: who is interrupted right after it has still shown a line.
         self._has_lines = True
+        self._write_out(_encode(document, is_pretty=False) + b"\n")
 
     def show_bytes(self, data: bytes) -> None:
         """Pass on what a script printed, as it came."""
