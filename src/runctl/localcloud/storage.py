@@ -13,6 +13,7 @@ from runctl.localcloud.s3.payload import Trust
 from runctl.localcloud.storage_actions import action_of, conditions_of, resource_of
 from runctl.localcloud.wire.errors import AwsError
 from runctl.localcloud.wire.signature import Scope, verify
+from runctl.localcloud.wire.signature_v2 import link_of, verify_link
 
 if TYPE_CHECKING:
     from runctl.localcloud.cloud import Cloud
@@ -53,12 +54,21 @@ class Storage:
 
     def _admit(self, request: Request, scope: Scope | None) -> tuple[Principal | None, Trust]:
         if scope is None:
-            return None, Trust(None, "")
+            return self._admit_link(request), Trust(None, "")
         identity = self._cloud.identity
         record = identity.find(scope.access_key)
         verify(request, scope, record["SecretAccessKey"], self._cloud.clock())
         token = request.headers.get("x-amz-security-token") or scope.token
         return identity.principal(record, token), Trust(scope, record["SecretAccessKey"])
+
+    def _admit_link(self, request: Request) -> Principal | None:
+        """Return who has made a link of Signature Version 2; None where nobody has signed."""
+        link = link_of(request)
+        if link is None:
+            return None
+        record = self._cloud.identity.find(link.access_key)
+        verify_link(request, link, record["SecretAccessKey"], self._cloud.clock())
+        return self._cloud.identity.principal(record, link.token)
 
 
 class CloudHooks(Hooks):

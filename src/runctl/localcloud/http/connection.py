@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import select
 import socket
 import struct
 from collections.abc import Iterable
@@ -147,10 +148,22 @@ class Connection:
     def _send_file(self, piece: FileSlice, length: int) -> None:
         offset, end = piece.offset, piece.offset + length
         while offset < end:
-            sent = os.sendfile(self._socket.fileno(), piece.descriptor, offset, end - offset)
+            try:
+                sent = os.sendfile(self._socket.fileno(), piece.descriptor, offset, end - offset)
+            except BlockingIOError:
+                self._wait_for_room()
+                continue
             if not sent:
                 raise ConnectionError("the file is shorter than was announced")
             offset += sent
+
+    def _wait_for_room(self) -> None:
+        """Wait until the client has read some: a socket that has a timeout does not block."""
+        timeout_s = self._socket.gettimeout()
+        poll = select.poll()
+        poll.register(self._socket, select.POLLOUT)
+        if not poll.poll(None if timeout_s is None else timeout_s * 1000):
+            raise TimeoutError("the client has stopped reading")
 
     def _send_chunks(self, body: Iterable[bytes]) -> None:
         for chunk in body:
