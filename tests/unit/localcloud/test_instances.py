@@ -137,6 +137,33 @@ def test_a_launch_that_fails_is_told_and_leaves_nothing(rehearsal: Rehearsal) ->
     assert "no space left" in found["StateReason"]["Message"]
 
 
+def test_a_start_that_fails_puts_it_back_with_its_disk(rehearsal: Rehearsal) -> None:
+    ec2, [ident] = rehearsal.client("ec2"), run(rehearsal)
+    rehearsal.advance(1)
+    ec2.stop_instances(InstanceIds=[ident])
+    rehearsal.advance(1)
+    rehearsal.tier.refusal = MachineError("mount", "no space left on device")
+    ec2.start_instances(InstanceIds=[ident])
+    rehearsal.advance(1)
+    found = describe(rehearsal, ident)
+    assert found["State"]["Name"] == "stopped"
+    assert found["StateReason"]["Code"] == "Server.InternalError"
+    assert found["BlockDeviceMappings"]
+    rehearsal.tier.refusal = None
+    ec2.start_instances(InstanceIds=[ident])
+    rehearsal.advance(1)
+    assert state(rehearsal, ident) == "running"
+
+
+def test_other_groups_are_those_of_the_interface_too(rehearsal: Rehearsal) -> None:
+    ec2, [ident] = rehearsal.client("ec2"), run(rehearsal)
+    group = ec2.create_security_group(GroupName="other", Description="d")["GroupId"]
+    ec2.modify_instance_attribute(InstanceId=ident, Groups=[group])
+    found = describe(rehearsal, ident)
+    told = [{"GroupId": group, "GroupName": "other"}]
+    assert found["SecurityGroups"] == found["NetworkInterfaces"][0]["Groups"] == told
+
+
 @pytest.mark.parametrize(("behaviour", "end"), [("stop", "stopped"), ("terminate", "terminated")])
 def test_shutdown_from_inside(rehearsal: Rehearsal, behaviour: str, end: str) -> None:
     from runctl.localcloud.services.ec2.instances.watching import watch  # noqa: PLC0415

@@ -1,86 +1,32 @@
-"""Buckets: made, looked at, deleted, and their settings."""
+"""Buckets: made, looked at, listed, deleted."""
 
 from __future__ import annotations
 
-import json
-from typing import Any
-
+from runctl.localcloud.data import region_names
 from runctl.localcloud.http.messages import Response
 from runctl.localcloud.s3 import xml
+from runctl.localcloud.s3.acl import check_acl
 from runctl.localcloud.s3.address import check_bucket_name
 from runctl.localcloud.s3.errors import s3_error
-from runctl.localcloud.s3.exchange import Exchange, answer_xml
-from runctl.localcloud.s3.reading import get_acl, read_tags
+from runctl.localcloud.s3.exchange import Exchange, answer_xml, iso
+from runctl.localcloud.s3.paging import limit_of, open_token, seal
 
-_HOME = "us-east-1"
-# The settings that are documents, kept as they came; and what S3 answers while there are none.
-_UNSET: dict[str, tuple[str, str]] = {
-    "cors": ("NoSuchCORSConfiguration", "The CORS configuration does not exist"),
-    "lifecycle": (
-        "NoSuchLifecycleConfiguration",
-        "The lifecycle configuration does not exist",
-    ),
-    "object-lock": (
-        "ObjectLockConfigurationNotFoundError",
-        "Object Lock configuration does not exist for this bucket",
-    ),
-    "policy": ("NoSuchBucketPolicy", "The bucket policy does not exist"),
-    "publicAccessBlock": (
-        "NoSuchPublicAccessBlockConfiguration",
-        "The public access block configuration was not found",
-    ),
-    "replication": (
-        "ReplicationConfigurationNotFoundError",
-        "The replication configuration was not found",
-    ),
-    "tagging": ("NoSuchTagSet", "The TagSet does not exist"),
-    "website": (
-        "NoSuchWebsiteConfiguration",
-        "The specified bucket does not have a website configuration",
-    ),
-}
-_EMPTY: dict[str, tuple[str, dict[str, Any]]] = {
-    "accelerate": ("AccelerateConfiguration", {}),
-    "encryption": (
-        "ServerSideEncryptionConfiguration",
-        {
-            "Rule": {
-                "ApplyServerSideEncryptionByDefault": {"SSEAlgorithm": "AES256"},
-                "BucketKeyEnabled": False,
-            }
-        },
-    ),
-    "logging": ("BucketLoggingStatus", {}),
-    "notification": ("NotificationConfiguration", {}),
-    "ownershipControls": (
-        "OwnershipControls",
-        {"Rule": {"ObjectOwnership": "BucketOwnerEnforced"}},
-    ),
-    "requestPayment": ("RequestPaymentConfiguration", {"Payer": "BucketOwner"}),
-    "analytics": ("ListBucketAnalyticsConfigurationResult", {"IsTruncated": False}),
-    "intelligent-tiering": (
-        "ListBucketIntelligentTieringConfigurationsOutput",
-        {"IsTruncated": False},
-    ),
-    "inventory": ("ListInventoryConfigurationsResult", {"IsTruncated": False}),
-    "metrics": ("ListMetricsConfigurationsResult", {"IsTruncated": False}),
-}
-_BLOCK = {
-    "PublicAccessBlockConfiguration": dict.fromkeys(
-        ("BlockPublicAcls", "IgnorePublicAcls", "BlockPublicPolicy", "RestrictPublicBuckets"), True
-    )
-}
+HOME = "us-east-1"
+_OWNERSHIP = "BucketOwnerEnforced"
+_BLOCK = ("BlockPublicAcls", "IgnorePublicAcls", "BlockPublicPolicy", "RestrictPublicBuckets")
+_MOST_BUCKETS = 10000
 
 
 def create_bucket(exchange: Exchange) -> Response:
     """Make a bucket."""
     name = exchange.address.bucket
     check_bucket_name(name)
+    check_acl(exchange.headers)
     region = _region(exchange)
     index = exchange.s3.index
     with index.locked():
         known = index.bucket(name)
-        if known is not None and not (known["region"] == region == _HOME):
+        if known is not None and not (known["region"] == region == HOME):
             raise s3_error(
                 "BucketAlreadyOwnedByYou",
                 "Your previous request to create the named bucket succeeded and you already own "
@@ -88,36 +34,39 @@ def create_bucket(exchange: Exchange) -> Response:
                 BucketName=name,
             )
         if known is None:
-            settings = {"publicAccessBlock": _block_document()}
-            body = {"created": exchange.s3.clock(), "region": region, "settings": settings}
-            index.put_bucket(name, body)
+            body = {"created": exchange.s3.clock(), "region": region}
+            index.put_bucket(name, {**body, "settings": _first_settings()})
     return Response(200, {"Location": f"/{name}"})
 
 
-def _block_document() -> str:
-    [(root, members)] = _BLOCK.items()
-    return xml.write(root, members).decode()
+def _first_settings() -> dict[str, str]:
+    """Return the documents that new buckets have: nothing is public, and no ACLs."""
+    documents = {
+        "ownershipControls": ("OwnershipControls", {"Rule": {"ObjectOwnership": _OWNERSHIP}}),
+        "publicAccessBlock": ("PublicAccessBlockConfiguration", dict.fromkeys(_BLOCK, True)),
+    }
+    return {part: xml.write(*document).decode() for part, document in documents.items()}
 
 
 def _region(exchange: Exchange) -> str:
-    signed = exchange.trust.scope.region if exchange.trust.scope else _HOME
+    """Return where a bucket is to be; raise where it cannot be made at this endpoint."""
+    signed = exchange.trust.scope.region if exchange.trust.scope else HOME
     body = exchange.document()
     wanted = xml.text(xml.read(body), "LocationConstraint") if body.strip() else None
-    if wanted == _HOME or (wanted and signed not in (wanted, _HOME)):
+    wanted = "eu-west-1" if wanted == "EU" else wanted
+    if wanted is not None and (wanted == HOME or wanted not in region_names()):
         raise s3_error(
-            "InvalidLocationConstraint"
-            if wanted == _HOME
-            else "IllegalLocationConstraintException",
+            "InvalidLocationConstraint",
             "The specified location-constraint is not valid",
             LocationConstraint=wanted,
         )
-    if not wanted and signed != _HOME:
+    if signed not in (HOME, wanted):
         raise s3_error(
             "IllegalLocationConstraintException",
-            "The unspecified location constraint is incompatible for the region specific endpoint "
-            "this request was sent to.",
+            f"The {wanted or 'unspecified'} location constraint is incompatible for the region "
+            "specific endpoint this request was sent to.",
         )
-    return wanted or _HOME
+    return wanted or HOME
 
 
 def head_bucket(exchange: Exchange) -> Response:
@@ -143,105 +92,22 @@ def delete_bucket(exchange: Exchange) -> Response:
     return Response(204)
 
 
-# ---------------------------------------------------------------- settings
-
-
-def get_setting(exchange: Exchange) -> Response:
-    """Return a setting, or what S3 answers while it is not set."""
-    part, settings = exchange.address.part, exchange.settings
-    if part in _SPECIAL:
-        return _SPECIAL[part](exchange)
-    document = settings["settings"].get(part)
-    if document is not None:
-        kind = "application/json" if part == "policy" else "application/xml"
-        return Response(200, {"Content-Type": kind}, document.encode())
-    if part in _UNSET:
-        code, words = _UNSET[part]
-        raise s3_error(code, words, BucketName=exchange.address.bucket)
-    return answer_xml(*_EMPTY[part])
-
-
-def put_setting(exchange: Exchange) -> Response:
-    """Change a setting."""
-    part, body = exchange.address.part, exchange.document()
-    name, index = exchange.address.bucket, exchange.s3.index
-    if part == "acl":
-        return _put_acl(exchange)
-    document = _checked(part, body)
-    with index.locked():
-        settings = index.bucket(name) or exchange.settings
-        if part == "versioning":
-            status = xml.text(xml.read(body), "Status")
-            if status not in ("Enabled", "Suspended"):
-                raise s3_error("MalformedXML", "The versioning status has to be given.")
-            settings["versioning"] = status
-        else:
-            settings["settings"][part] = document
-        index.put_bucket(name, settings)
-    return Response(204 if part in ("policy", "tagging") else 200)
-
-
-def _checked(part: str, body: bytes) -> str:
-    if part == "policy":
-        try:
-            json.loads(body)
-        except ValueError as error:
-            raise s3_error(
-                "MalformedPolicy", "Policies must be valid JSON and the first byte must be '{'"
-            ) from error
-    elif part == "tagging":
-        read_tags(body)
-    else:
-        xml.read(body)
-    return body.decode()
-
-
-def _put_acl(exchange: Exchange) -> Response:
-    if exchange.headers.get("x-amz-acl", "private") != "private":
-        raise s3_error(
-            "AccessControlListNotSupported", "The bucket does not allow ACLs", Bucket="bucket"
-        )
-    _ = exchange.settings
-    return Response(200)
-
-
-def delete_setting(exchange: Exchange) -> Response:
-    """Unset a setting; that it is not set is no error."""
-    name, index = exchange.address.bucket, exchange.s3.index
-    with index.locked():
-        settings = index.bucket(name) or exchange.settings
-        settings["settings"].pop(exchange.address.part, None)
-        index.put_bucket(name, settings)
-    return Response(204)
-
-
-def _get_location(exchange: Exchange) -> Response:
-    region = exchange.settings["region"]
-    text = "" if region == _HOME else region
-    body = (
-        '<?xml version="1.0" encoding="UTF-8"?>\n'
-        f'<LocationConstraint xmlns="{xml.NAMESPACE}">{text}</LocationConstraint>'
-    )
-    return Response(200, {"Content-Type": "application/xml"}, body.encode())
-
-
-def _get_versioning(exchange: Exchange) -> Response:
-    status = exchange.settings.get("versioning")
-    return answer_xml("VersioningConfiguration", {"Status": status})
-
-
-def _get_policy_status(exchange: Exchange) -> Response:
-    policy = exchange.settings["settings"].get("policy")
-    if policy is None:
-        code, words = _UNSET["policy"]
-        raise s3_error(code, words, BucketName=exchange.address.bucket)
-    is_public = '"Principal":"*"' in policy.replace(" ", "")
-    return answer_xml("PolicyStatus", {"IsPublic": is_public})
-
-
-_SPECIAL = {
-    "acl": get_acl,
-    "location": _get_location,
-    "policyStatus": _get_policy_status,
-    "versioning": _get_versioning,
-}
+def list_buckets(exchange: Exchange) -> Response:
+    """List buckets by name: those of a prefix, those of a region, page by page if asked."""
+    query, token = exchange.query, exchange.query.get("continuation-token")
+    prefix, region = query.get("prefix", ""), query.get("bucket-region")
+    after = open_token(token) if token else ""
+    found = [
+        {"Name": name, "CreationDate": iso(body["created"]), "BucketRegion": body["region"]}
+        for name, body in exchange.s3.index.buckets()
+        if name.startswith(prefix) and name > after and region in (None, body["region"])
+    ]
+    limit = limit_of(query, "max-buckets", _MOST_BUCKETS)
+    shown = found[:limit]
+    members = {
+        "Owner": {"ID": exchange.s3.owner},
+        "Buckets": {"Bucket": shown},
+        "Prefix": prefix or None,
+        "ContinuationToken": seal(shown[-1]["Name"]) if len(found) > limit else None,
+    }
+    return answer_xml("ListAllMyBucketsResult", members)

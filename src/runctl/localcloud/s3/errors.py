@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from uuid import uuid4
+import secrets
+from collections.abc import Mapping
 from xml.sax.saxutils import escape
 
 from runctl.localcloud.http.messages import Response
@@ -16,6 +17,7 @@ _STATUS = {
     "ConditionalRequestConflict": 409,
     "InternalError": 500,
     "InvalidAccessKeyId": 403,
+    "InvalidPartNumber": 416,
     "InvalidRange": 416,
     "MethodNotAllowed": 405,
     "MissingContentLength": 411,
@@ -41,33 +43,77 @@ _STATUS = {
 }
 
 
-def s3_error(code: str, message: str, **details: object) -> AwsError:
+class S3Error(AwsError):
+    """An error of S3; some have headers that tell more."""
+
+    def __init__(
+        self,
+        code: str,
+        message: str,
+        headers: Mapping[str, str] | None = None,
+        **details: object,
+    ) -> None:
+        super().__init__(code, message, _STATUS.get(code, 400), **details)
+        self.headers = dict(headers or {})
+
+
+def s3_error(
+    code: str, message: str, headers: Mapping[str, str] | None = None, **details: object
+) -> S3Error:
     """Make an error with the status that S3 gives its code."""
-    return AwsError(code, message, _STATUS.get(code, 400), **details)
+    return S3Error(code, message, headers, **details)
 
 
-def no_such_bucket(name: str) -> AwsError:
+def malformed() -> S3Error:
+    """Make the error of a document that is none, or another one."""
+    return s3_error(
+        "MalformedXML",
+        "The XML you provided was not well-formed or did not validate against our published schema",
+    )
+
+
+def bad_argument(name: str, value: str, words: str) -> S3Error:
+    """Make the error of a header or parameter with a value that it cannot have."""
+    return s3_error("InvalidArgument", words, ArgumentName=name, ArgumentValue=value)
+
+
+def no_such_bucket(name: str) -> S3Error:
     """Make the error of a bucket that is not there."""
     return s3_error("NoSuchBucket", "The specified bucket does not exist", BucketName=name)
 
 
-def no_such_key(key: str) -> AwsError:
+def no_such_key(key: str, headers: Mapping[str, str] | None = None) -> S3Error:
     """Make the error of an object that is not there."""
-    return s3_error("NoSuchKey", "The specified key does not exist.", Key=key)
+    return s3_error("NoSuchKey", "The specified key does not exist.", headers, Key=key)
 
 
 def write_error(error: AwsError, resource: str) -> Response:
     """Return the answer that tells an error."""
-    request_id = uuid4().hex[:16].upper()
+    own = new_ids()
+    told = error.headers if isinstance(error, S3Error) else {}
     members = {
         "Code": error.code,
         "Message": error.message,
         **error.details,
         "Resource": resource,
-        "RequestId": request_id,
-        "HostId": "local",
+        "RequestId": own["x-amz-request-id"],
+        "HostId": own["x-amz-id-2"],
     }
-    inside = "".join(f"<{name}>{escape(str(text))}</{name}>" for name, text in members.items())
+    inside = "".join(f"<{name}>{_escaped(text)}</{name}>" for name, text in members.items())
     body = f'<?xml version="1.0" encoding="UTF-8"?>\n<Error>{inside}</Error>'.encode()
-    headers = {"Content-Type": "application/xml", "x-amz-request-id": request_id}
-    return Response(error.status, headers, b"" if error.status == 304 else body)
+    if error.status == 304:
+        return Response(304, {**told, **own})
+    return Response(error.status, {"Content-Type": "application/xml", **told, **own}, body)
+
+
+def _escaped(text: object) -> str:
+    """Return a text as XML can hold it: also one that a client has made up."""
+    return escape("".join(one if one >= " " else "?" for one in str(text))).encode(
+        errors="replace"
+    ).decode()
+
+
+def new_ids() -> dict[str, str]:
+    """Return the headers that every answer of S3 has."""
+    number = secrets.token_hex(8).upper()
+    return {"x-amz-request-id": number, "x-amz-id-2": f"local/{number}", "Server": "AmazonS3"}

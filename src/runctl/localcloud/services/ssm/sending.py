@@ -28,6 +28,7 @@ _LONGEST_S = 172800
 def send_command(call: Call) -> dict[str, Any]:
     """Run a shell script on instances."""
     check_document(call.get("DocumentName"))
+    _check_supported(call)
     script, timeout_s, folder = _read_parameters(call.get("Parameters", {}))
     idents = call.get("InstanceIds") or []
     if idents:
@@ -45,6 +46,13 @@ def send_command(call: Call) -> dict[str, Any]:
         call.table(INVOCATION).put(key, invocation)
         call.settle(INVOCATION, key)
     return {"Command": _told(call, command)}
+
+
+def _check_supported(call: Call) -> None:
+    if call.get("OutputS3BucketName"):
+        raise AwsError(
+            "UnsupportedOperation", "The local cloud does not write the output of commands to S3."
+        )
 
 
 def _read_parameters(given: dict[str, list[str]]) -> tuple[str, int, str | None]:
@@ -91,8 +99,8 @@ def _command(call: Call, idents: list[str]) -> Record:
         "MaxConcurrency": call.get("MaxConcurrency", "50"),
         "MaxErrors": call.get("MaxErrors", "0"),
         "ServiceRole": call.get("ServiceRoleArn", ""),
-        "OutputS3BucketName": call.get("OutputS3BucketName", ""),
-        "OutputS3KeyPrefix": call.get("OutputS3KeyPrefix", ""),
+        "OutputS3BucketName": "",
+        "OutputS3KeyPrefix": "",
         "TargetCount": len(idents),
         "_Instances": idents,
     }

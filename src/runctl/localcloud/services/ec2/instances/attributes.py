@@ -108,9 +108,12 @@ def _set_groups(call: Call, instance: Record, value: Any) -> None:
     groups = [table.get(ident) for ident in value]
     if None in groups:
         raise AwsError("InvalidGroup.NotFound", f"The security groups {value} do not exist")
-    instance["SecurityGroups"] = [
+    told = [
         {"GroupId": group["GroupId"], "GroupName": group["GroupName"]} for group in groups if group
     ]
+    instance["SecurityGroups"] = told
+    for interface in instance["NetworkInterfaces"]:
+        interface["Groups"] = told
 
 
 def _set_devices(call: Call, instance: Record, value: Any) -> None:

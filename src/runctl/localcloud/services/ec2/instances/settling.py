@@ -71,7 +71,7 @@ def _run(cloud: Cloud, region: str, ident: str) -> None:
             return  # ended while it was starting: whoever ended it has asked for the rest
         instance = table.edit(ident)
         set_state(instance, "running")
-        instance["_RunningSince"] = cloud.clock()
+        instance |= {"_RunningSince": cloud.clock(), "_HasRun": True}
         give_public_address(instance)
     cloud.journal.note("running", instance=ident, region=region)
     # It may have switched itself off while it was pending, when nobody was told.
@@ -79,14 +79,15 @@ def _run(cloud: Cloud, region: str, ident: str) -> None:
 
 
 def _give_up(cloud: Cloud, region: str, ident: str, words: str) -> None:
+    """End what was never there; put back what was only to be started again: it has a disk."""
+    code = "Server.InternalError"
+    message = f"{code}: Internal error on launch: {words}"
     with cloud.records.transaction() as transaction:
-        end_instances(
-            transaction,
-            region,
-            [ident],
-            reason_code="Server.InternalError",
-            reason_message=f"Server.InternalError: Internal error on launch: {words}",
-        )
+        instance = transaction.table("instance", region).edit(ident)
+        if instance.get("_HasRun") and state_of(instance) == "pending":
+            stop_instance(instance, code, message, code)
+        else:
+            end_instances(transaction, region, [ident], reason_code=code, reason_message=message)
     cloud.journal.note("launch-failed", instance=ident, region=region, reason=words)
     cloud.settle_later(0.0, "instance", region, ident)
 
