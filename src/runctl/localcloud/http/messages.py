@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -57,6 +58,11 @@ class FileSlices:
     @property
     def length(self) -> int:
         return sum(piece.length for piece in self.pieces)
+
+    def close(self) -> None:
+        """Close the files, of an answer that is not sent."""
+        for piece in self.pieces:
+            os.close(piece.descriptor)
 
 
 @dataclass(slots=True)

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from runctl.localcloud.data import region_names
+from typing import Any
+
+from runctl.localcloud.data import region_facts
 from runctl.localcloud.http.messages import Response
 from runctl.localcloud.s3 import xml
 from runctl.localcloud.s3.acl import check_acl
 from runctl.localcloud.s3.address import check_bucket_name
 from runctl.localcloud.s3.errors import s3_error
-from runctl.localcloud.s3.exchange import Exchange, answer_xml, iso
+from runctl.localcloud.s3.exchange import Exchange, answer_xml
 from runctl.localcloud.s3.paging import limit_of, open_token, seal
+from runctl.localcloud.s3.rows import Piece
+from runctl.localcloud.s3.telling import iso
 
 HOME = "us-east-1"
 _OWNERSHIP = "BucketOwnerEnforced"
@@ -41,11 +45,13 @@ def create_bucket(exchange: Exchange) -> Response:
 
 def _first_settings() -> dict[str, str]:
     """Return the documents that new buckets have: nothing is public, and no ACLs."""
-    documents = {
-        "ownershipControls": ("OwnershipControls", {"Rule": {"ObjectOwnership": _OWNERSHIP}}),
-        "publicAccessBlock": ("PublicAccessBlockConfiguration", dict.fromkeys(_BLOCK, True)),
+    ownership: dict[str, Any] = {"Rule": {"ObjectOwnership": _OWNERSHIP}}
+    return {
+        "ownershipControls": xml.write("OwnershipControls", ownership).decode(),
+        "publicAccessBlock": xml.write(
+            "PublicAccessBlockConfiguration", dict.fromkeys(_BLOCK, True)
+        ).decode(),
     }
-    return {part: xml.write(*document).decode() for part, document in documents.items()}
 
 
 def _region(exchange: Exchange) -> str:
@@ -54,7 +60,7 @@ def _region(exchange: Exchange) -> str:
     body = exchange.document()
     wanted = xml.text(xml.read(body), "LocationConstraint") if body.strip() else None
     wanted = "eu-west-1" if wanted == "EU" else wanted
-    if wanted is not None and (wanted == HOME or wanted not in region_names()):
+    if wanted is not None and (wanted == HOME or wanted not in region_facts()):
         raise s3_error(
             "InvalidLocationConstraint",
             "The specified location-constraint is not valid",
@@ -77,7 +83,7 @@ def head_bucket(exchange: Exchange) -> Response:
 def delete_bucket(exchange: Exchange) -> Response:
     """Delete a bucket that is empty; unfinished uploads go with it."""
     _ = exchange.settings
-    index, name = exchange.s3.index, exchange.address.bucket
+    index, name, gone = exchange.s3.index, exchange.address.bucket, list[Piece]()
     with index.locked():
         if not index.is_empty(name):
             raise s3_error(
@@ -85,10 +91,11 @@ def delete_bucket(exchange: Exchange) -> Response:
                 "The bucket you tried to delete is not empty",
                 BucketName=name,
             )
-        for upload in index.uploads(name):
-            parts = index.delete_upload(upload.ident).values()
-            exchange.s3.files.remove(piece for part in parts for piece in part.pieces)
+        for upload in exchange.s3.uploads.of_bucket(name):
+            parts = exchange.s3.uploads.end(upload.ident).values()
+            gone += [piece for part in parts for piece in part.pieces]
         index.delete_bucket(name)
+    exchange.s3.files.remove(gone)
     return Response(204)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import binascii
 import hashlib
 import zlib
 from collections.abc import Callable, Mapping
@@ -14,6 +15,14 @@ from runctl.localcloud.s3.errors import s3_error
 
 ALGORITHMS = ("CRC32", "CRC32C", "CRC64NVME", "SHA1", "SHA256")
 DEFAULT = "CRC64NVME"
+_WIDTHS = {"CRC32": 4, "CRC32C": 4, "CRC64NVME": 8, "SHA1": 20, "SHA256": 32}
+_COMBINE = {
+    "CRC32": crt.combine_crc32,
+    "CRC32C": crt.combine_crc32c,
+    "CRC64NVME": crt.combine_crc64nvme,
+}
+FULL_OBJECT = tuple(_COMBINE)
+"""The algorithms whose checksum of a whole follows from those of its parts."""
 _PREFIX = "x-amz-checksum-"
 
 
@@ -54,21 +63,41 @@ def header_of(algorithm: str) -> str:
     return _PREFIX + algorithm.lower()
 
 
-def told_checksums(headers: Mapping[str, str]) -> dict[str, str]:
-    """Return the checksums that headers, or trailers, hold, by algorithm."""
-    return {one: headers[header_of(one)] for one in ALGORITHMS if header_of(one) in headers}
+def told_checksum(headers: Mapping[str, str]) -> tuple[str, str] | None:
+    """Return the algorithm and the checksum that headers, or trailers, tell."""
+    told = [(one, headers[header_of(one)]) for one in ALGORITHMS if header_of(one) in headers]
+    if len(told) > 1:
+        words = (
+            "Expecting a single x-amz-checksum- header. Multiple checksum Types are not allowed."
+        )
+        raise s3_error("InvalidRequest", words)
+    for algorithm, value in told:
+        if _width(value) != _WIDTHS[algorithm]:
+            words = f"Value for {header_of(algorithm)} header is invalid."
+            raise s3_error("InvalidRequest", words)
+    return told[0] if told else None
 
 
-def wanted_algorithm(headers: Mapping[str, str]) -> str:
-    """Return the algorithm that an upload is to be kept with."""
+def _width(value: str) -> int:
+    """Return how many bytes a checksum has; that of a composite one ends in its parts' number."""
+    try:
+        return len(base64.b64decode(value.partition("-")[0], validate=True))
+    except (binascii.Error, ValueError):
+        return -1
+
+
+def wanted_algorithm(headers: Mapping[str, str], default: str = DEFAULT) -> str:
+    """Return the algorithm that an upload is verified with."""
+    told = told_checksum(headers)
+    if told is not None:
+        return told[0]
     trailer = headers.get("x-amz-trailer", "").lower().removeprefix(_PREFIX).upper()
-    for one in (*told_checksums(headers), trailer):
-        if one in ALGORITHMS:
-            return one
     named = headers.get("x-amz-sdk-checksum-algorithm") or headers.get("x-amz-checksum-algorithm")
-    if named and named.upper() not in ALGORITHMS:
-        raise s3_error("InvalidRequest", f"Checksum algorithm {named} is not supported.")
-    return named.upper() if named else DEFAULT
+    wanted = (trailer or named or default).upper()
+    if wanted not in ALGORITHMS:
+        words = "Checksum algorithm provided is unsupported. Please try again with any of the valid"
+        raise s3_error("InvalidRequest", f"{words} types: [CRC32, CRC32C, CRC64NVME, SHA1, SHA256]")
+    return wanted
 
 
 def encode(digest: bytes) -> str:
@@ -91,3 +120,12 @@ def composite(algorithm: str, parts: list[str]) -> str:
     for part in parts:
         digest.update(base64.b64decode(part))
     return f"{encode(digest.digest())}-{len(parts)}"
+
+
+def combine(algorithm: str, parts: list[tuple[str, int]]) -> str:
+    """Return the checksum of a whole by the checksums and sizes of its parts."""
+    value = 0
+    for text, size in parts:
+        part = int.from_bytes(base64.b64decode(text), "big")
+        value = _COMBINE[algorithm](value, part, size)
+    return encode(value.to_bytes(_WIDTHS[algorithm], "big"))

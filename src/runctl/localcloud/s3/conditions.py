@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from email.utils import parsedate_to_datetime
 
-from runctl.localcloud.s3.errors import s3_error
-from runctl.localcloud.s3.index import Version
+from runctl.localcloud.s3.errors import S3Error, no_such_key, s3_error
+from runctl.localcloud.s3.rows import Version
+from runctl.localcloud.s3.telling import http_date, quoted
 
 
 def check_read(headers: Mapping[str, str], found: Version, prefix: str = "if-") -> None:
@@ -21,9 +22,9 @@ def check_read(headers: Mapping[str, str], found: Version, prefix: str = "if-") 
     none_match = headers.get(f"{prefix}none-match")
     if none_match is not None:
         if _names(none_match, etag):
-            raise _unchanged(prefix)
+            raise _unchanged(prefix, found)
     elif modified <= _time(headers.get(f"{prefix}modified-since"), missing=-1.0):
-        raise _unchanged(prefix)
+        raise _unchanged(prefix, found)
 
 
 def check_write(headers: Mapping[str, str], found: Version | None, key: str) -> None:
@@ -41,7 +42,7 @@ def check_write(headers: Mapping[str, str], found: Version | None, key: str) -> 
             raise _failed("If-None-Match")
     if match is not None:
         if not is_there or found is None:
-            raise s3_error("NoSuchKey", "The specified key does not exist.", Key=key)
+            raise no_such_key(key)
         if not _names(match, found.stored.etag):
             raise _failed("If-Match")
 
@@ -56,11 +57,11 @@ def _time(header: str | None, missing: float = float("inf")) -> float:
         return missing
     try:
         return parsedate_to_datetime(header).timestamp()
-    except ValueError:
+    except (ValueError, OverflowError):
         return missing  # what is no time is no condition
 
 
-def _failed(name: str) -> Exception:
+def _failed(name: str) -> S3Error:
     return s3_error(
         "PreconditionFailed",
         "At least one of the pre-conditions you specified did not hold",
@@ -68,9 +69,10 @@ def _failed(name: str) -> Exception:
     )
 
 
-def _unchanged(prefix: str) -> Exception:
+def _unchanged(prefix: str, found: Version) -> S3Error:
     if prefix != "if-":
         return _failed(f"{prefix}none-match")
-    error = s3_error("NotModified", "Not Modified")
+    told = {"ETag": quoted(found.stored.etag), "Last-Modified": http_date(found.stored.modified)}
+    error = s3_error("NotModified", "Not Modified", told)
     error.status = 304
     return error

@@ -2,52 +2,72 @@
 
 from __future__ import annotations
 
-import hashlib
-import os
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from runctl.localcloud.http.messages import Request, Response
 from runctl.localcloud.identity import Principal
-from runctl.localcloud.s3 import buckets, listing, multipart, reading, writing
+from runctl.localcloud.s3 import (
+    acl,
+    attributes,
+    buckets,
+    completing,
+    copying,
+    deleting,
+    listing,
+    listing_uploads,
+    listing_versions,
+    reading,
+    settings,
+    uploads,
+    writing,
+)
 from runctl.localcloud.s3.address import Address, read_address
-from runctl.localcloud.s3.errors import s3_error, write_error
+from runctl.localcloud.s3.chunks import Trust
+from runctl.localcloud.s3.database import Database
+from runctl.localcloud.s3.errors import new_ids, s3_error, write_error
 from runctl.localcloud.s3.exchange import Exchange
 from runctl.localcloud.s3.files import Files
-from runctl.localcloud.s3.index import Index, Piece, Stored
-from runctl.localcloud.s3.payload import Trust
+from runctl.localcloud.s3.index import Index
+from runctl.localcloud.s3.upload_index import UploadIndex
 from runctl.localcloud.wire.errors import AwsError
 
-_PIECE = 1 << 20
 Handle = Callable[[Exchange], Response]
 _HANDLERS: dict[str, Handle] = {
-    "AbortMultipartUpload": multipart.abort_upload,
-    "CompleteMultipartUpload": multipart.complete_upload,
-    "CopyObject": writing.copy_object,
+    "AbortMultipartUpload": uploads.abort_upload,
+    "CompleteMultipartUpload": completing.complete_upload,
+    "CopyObject": copying.copy_object,
     "CreateBucket": buckets.create_bucket,
-    "CreateMultipartUpload": multipart.create_upload,
+    "CreateMultipartUpload": uploads.create_upload,
     "DeleteBucket": buckets.delete_bucket,
-    "DeleteObject": writing.delete_object,
-    "DeleteObjects": writing.delete_objects,
-    "DeleteObjectTagging": reading.delete_tags,
+    "DeleteObject": deleting.delete_object,
+    "DeleteObjects": deleting.delete_objects,
+    "DeleteObjectTagging": attributes.delete_tags,
     "GetObject": reading.get_object,
-    "GetObjectAcl": reading.get_acl,
-    "GetObjectAttributes": reading.get_object_attributes,
-    "GetObjectTagging": reading.get_tags,
+    "GetObjectAcl": acl.get_acl,
+    "GetObjectAttributes": attributes.get_object_attributes,
+    "GetObjectTagging": attributes.get_tags,
     "HeadBucket": buckets.head_bucket,
     "HeadObject": reading.get_object,
-    "ListBuckets": listing.list_buckets,
-    "ListMultipartUploads": listing.list_uploads,
-    "ListObjectVersions": listing.list_versions,
+    "ListBuckets": buckets.list_buckets,
+    "ListMultipartUploads": listing_uploads.list_uploads,
+    "ListObjectVersions": listing_versions.list_versions,
     "ListObjects": listing.list_objects,
     "ListObjectsV2": listing.list_objects_v2,
-    "ListParts": multipart.list_parts,
+    "ListParts": listing_uploads.list_parts,
     "PutObject": writing.put_object,
-    "PutObjectTagging": reading.put_tags,
-    "UploadPart": multipart.upload_part,
-    "UploadPartCopy": multipart.upload_part_copy,
+    "PutObjectAcl": acl.put_object_acl,
+    "PutObjectTagging": attributes.put_tags,
+    "UploadPart": uploads.upload_part,
+    "UploadPartCopy": uploads.upload_part_copy,
+    **settings.HANDLERS,
+}
+_SETTINGS = {
+    "Get": settings.get_setting,
+    "Put": settings.put_setting,
+    "Del": settings.delete_setting,
 }
 
 
@@ -95,7 +115,9 @@ class S3:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         self.owner = owner
         self.clock = clock
-        self.index = Index(folder / "index.db", is_durable=is_durable)
+        self._database = Database(folder / "index.db", is_durable=is_durable)
+        self.index = Index(self._database)
+        self.uploads = UploadIndex(self._database)
         self.files = Files(folder / "files", is_durable=is_durable)
         self._hooks = hooks or Hooks()
         # What a kill has left half written; nothing refers to it.
@@ -113,6 +135,7 @@ class S3:
             self._hooks.done(address, error.code)
             return write_error(error, request.path)
         self._hooks.done(address, None)
+        response.headers |= new_ids()
         return response
 
     def _perform(
@@ -128,7 +151,8 @@ class S3:
         bucket = self.index.bucket(address.bucket) if address.bucket else None
         exchange = Exchange(self, request, address, trust, bucket, caller)
         policy = bucket["settings"].get("policy") if bucket else None
-        self._hooks.authorise(caller, address, request, policy)
+        if address.operation != "DeleteObjects":  # which is judged key by key
+            self._hooks.authorise(caller, address, request, policy)
         response = _handler(address)(exchange)
         if mishap is not None:
             response.cut_after = mishap.cut_after
@@ -136,75 +160,28 @@ class S3:
 
     def authorise_read(self, exchange: Exchange, bucket: str, key: str) -> None:
         """Raise where the caller may not read the source of a copy."""
-        source = Address("GetObject", bucket, key, {}, "")
-        settings = self.index.bucket(bucket)
-        policy = settings["settings"].get("policy") if settings else None
-        self._hooks.authorise(exchange.caller, source, exchange.request, policy)
+        self._authorise(exchange, Address("GetObject", bucket, key, {}, ""))
 
-    def put(self, bucket: str, key: str, data: bytes) -> None:
-        """Store an object for another service of the cloud."""
-        settings = self.index.bucket(bucket)
-        if settings is None:
-            raise s3_error("NoSuchBucket", "The specified bucket does not exist")
-        with self.files.new() as (name, descriptor):
-            self.write(descriptor, data)
-        etag = hashlib.md5(data, usedforsecurity=False).hexdigest()
-        stored = Stored(
-            size=len(data), etag=etag, modified=self.clock(), pieces=[Piece(name, len(data))]
-        )
-        with self.index.locked():
-            gone = self.index.add(bucket, key, writing.new_version(settings), stored)
-        self.files.remove(gone)
+    def authorise_delete(self, exchange: Exchange, key: str, version: str | None) -> None:
+        """Raise where the caller may not delete one of the objects that a request names."""
+        query = {} if version is None else {"versionId": version}
+        self._authorise(exchange, Address("DeleteObject", exchange.address.bucket, key, query, ""))
 
-    def read(self, pieces: Iterable[Piece], start: int, end: int) -> Iterator[bytes]:
-        """Yield the bytes of a range of an object."""
-        at = 0
-        for piece in pieces:
-            low, high = max(start, at), min(end, at + piece.size)
-            if low < high:
-                yield from _read_file(self.files.path(piece.file), low - at, high - at)
-            at += piece.size
-
-    def write(self, descriptor: int, data: bytes) -> None:
-        """Write all of some bytes."""
-        view = memoryview(data)
-        while view:
-            view = view[os.write(descriptor, view) :]
-
-    def clear(self) -> None:
-        """Remove every bucket with all that it holds."""
-        with self.index.locked():
-            for name, _ in self.index.buckets():
-                self.index.clear(name)
-        self.files.sweep(self.index.files())
+    def _authorise(self, exchange: Exchange, address: Address) -> None:
+        found = self.index.bucket(address.bucket)
+        policy = found["settings"].get("policy") if found else None
+        self._hooks.authorise(exchange.caller, address, exchange.request, policy)
 
     def close(self) -> None:
-        """Close the index."""
-        self.index.close()
-
-
-def _read_file(path: str, start: int, end: int) -> Iterator[bytes]:
-    with open(path, "rb") as file:
-        file.seek(start)
-        while start < end and (data := file.read(min(_PIECE, end - start))):
-            start += len(data)
-            yield data
+        """Close the database."""
+        self._database.close()
 
 
 def _handler(address: Address) -> Handle:
     known = _HANDLERS.get(address.operation)
-    if known is not None:
-        return known
-    if address.part:
-        verb = address.operation[:3]
-        by_verb = {
-            "Get": buckets.get_setting,
-            "Put": buckets.put_setting,
-            "Del": buckets.delete_setting,
-        }
-        if verb in by_verb:
-            return by_verb[verb]
-    raise s3_error(
-        "NotImplemented",
-        f"The local cloud does not support {address.operation}.",
-    )
+    if known is None and address.part:
+        known = _SETTINGS.get(address.operation[:3])
+    if known is None:
+        words = f"The local cloud does not support {address.operation}."
+        raise s3_error("NotImplemented", words)
+    return known

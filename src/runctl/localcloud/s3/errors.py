@@ -108,9 +108,11 @@ def write_error(error: AwsError, resource: str) -> Response:
 
 def _escaped(text: object) -> str:
     """Return a text as XML can hold it: also one that a client has made up."""
-    return escape("".join(one if one >= " " else "?" for one in str(text))).encode(
-        errors="replace"
-    ).decode()
+    return (
+        escape("".join(one if one >= " " else "?" for one in str(text)))
+        .encode(errors="replace")
+        .decode()
+    )
 
 
 def new_ids() -> dict[str, str]:

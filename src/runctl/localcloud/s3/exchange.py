@@ -4,21 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from email.utils import formatdate
 from typing import TYPE_CHECKING, Any
 
 from runctl.localcloud.http.messages import Request, Response
 from runctl.localcloud.identity import Principal
 from runctl.localcloud.s3 import xml
 from runctl.localcloud.s3.address import Address
+from runctl.localcloud.s3.chunks import Trust
 from runctl.localcloud.s3.errors import no_such_bucket
-from runctl.localcloud.s3.payload import Trust, open_source
+from runctl.localcloud.s3.payload import read_document
 
 if TYPE_CHECKING:
     from runctl.localcloud.s3.engine import S3
-
-_DOCUMENT_BYTES = 2 << 20
 
 
 @dataclass(slots=True)
@@ -48,9 +45,12 @@ class Exchange:
             raise no_such_bucket(self.address.bucket)
         return self.bucket
 
-    def document(self) -> bytes:
-        """Return the body, of a request whose body is a document."""
-        return open_source(self.request, self.trust).read_all(_DOCUMENT_BYTES)
+    def document(self, *, is_own: bool = True) -> bytes:
+        """Return the body, of a request whose body is a document.
+
+        ``is_own``: checksums in the headers are of the body, not of the object that it is about.
+        """
+        return read_document(self.request, self.trust, has_checksum=is_own)
 
 
 def answer_xml(root: str, members: Mapping[str, Any]) -> Response:
@@ -58,16 +58,6 @@ def answer_xml(root: str, members: Mapping[str, Any]) -> Response:
     return Response(200, {"Content-Type": "application/xml"}, xml.write(root, members))
 
 
-def iso(moment: float) -> str:
-    """Return a time as documents tell it."""
-    return datetime.fromtimestamp(moment, UTC).strftime("%Y-%m-%dT%H:%M:%S.000Z")
-
-
-def http_date(moment: float) -> str:
-    """Return a time as headers tell it."""
-    return formatdate(moment, usegmt=True)
-
-
-def quoted(etag: str) -> str:
-    """Return an ETag as it is told."""
-    return f'"{etag}"'
+def version_header(settings: Mapping[str, Any], version: str) -> dict[str, str]:
+    """Return the header that tells a version, of a bucket that has ever kept any."""
+    return {"x-amz-version-id": version} if settings.get("versioning") else {}

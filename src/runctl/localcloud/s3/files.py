@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from runctl.localcloud.s3.index import Piece
+from runctl.localcloud.s3.rows import Piece
 
 _FANS = 256
 

@@ -1,129 +1,43 @@
-"""What is known of buckets, objects and uploads, in SQLite.
-
-One connection behind one lock: a statement takes microseconds, and who holds the lock decides
-conditional writes, so that exactly one of several writers wins.
-"""
+"""What is known of buckets and objects."""
 
 from __future__ import annotations
 
-import sqlite3
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field
-from pathlib import Path
-from threading import RLock
+from contextlib import AbstractContextManager
 from typing import Any
 
 import msgspec
 
-_SCHEMA = """
-CREATE TABLE IF NOT EXISTS bucket (name TEXT PRIMARY KEY, body BLOB NOT NULL) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS object (
-    bucket TEXT NOT NULL, key TEXT NOT NULL, seq INTEGER NOT NULL, version TEXT NOT NULL,
-    is_latest INTEGER NOT NULL, is_marker INTEGER NOT NULL, body BLOB NOT NULL,
-    PRIMARY KEY (bucket, key, seq)
-) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS upload (
-    id TEXT PRIMARY KEY, bucket TEXT NOT NULL, key TEXT NOT NULL, body BLOB NOT NULL
-) WITHOUT ROWID;
-CREATE INDEX IF NOT EXISTS upload_place ON upload (bucket, key);
-CREATE TABLE IF NOT EXISTS part (
-    upload TEXT NOT NULL, number INTEGER NOT NULL, body BLOB NOT NULL,
-    PRIMARY KEY (upload, number)
-) WITHOUT ROWID;
-"""
-NULL = "null"
-
-
-class Piece(msgspec.Struct, array_like=True):
-    """A file that holds a part of an object."""
-
-    file: str
-    size: int
-
-
-class Stored(msgspec.Struct, kw_only=True, omit_defaults=True):
-    """One version of an object; without pieces it is a delete marker, or empty."""
-
-    size: int = 0
-    etag: str = ""
-    modified: float = 0.0
-    headers: dict[str, str] = {}
-    """Content-Type and the like, and the user's own metadata, as they are told."""
-    algorithm: str = ""
-    checksum: str = ""
-    is_composite: bool = False
-    pieces: list[Piece] = []
-    part_checksums: list[str] = []
-    tags: list[tuple[str, str]] = []
-
-
-@dataclass(slots=True)
-class Version:
-    """A version with its place."""
-
-    key: str
-    seq: int
-    version: str
-    is_latest: bool
-    is_marker: bool
-    stored: Stored
-
-
-@dataclass(slots=True)
-class Upload:
-    """A multipart upload that is going on."""
-
-    ident: str
-    bucket: str
-    key: str
-    body: dict[str, Any] = field(default_factory=dict)
+from runctl.localcloud.s3.database import Database
+from runctl.localcloud.s3.paging import LAST
+from runctl.localcloud.s3.rows import NULL, Piece, Stored, Version
 
 
 class Index:
-    """Every row; ``with index.locked()`` makes several statements one."""
+    """Buckets and the versions of objects; ``with index.locked()`` makes several steps one."""
 
-    def __init__(self, path: Path, *, is_durable: bool = False) -> None:
-        self._lock = RLock()
-        self._depth = 0
-        self._database = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
-        self._database.execute("PRAGMA journal_mode = WAL")
-        # A killed process loses nothing either way; a lost power supply might.
-        self._database.execute(f"PRAGMA synchronous = {'FULL' if is_durable else 'OFF'}")
-        self._database.executescript(_SCHEMA)
-        [row] = self._database.execute("SELECT MAX(seq) FROM object").fetchall()
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._ask = database.ask
+        self._buckets: dict[str, dict[str, Any]] = {}
+        database.undone = self._buckets.clear
+        [row] = self._ask("SELECT MAX(seq) FROM object")
         self._seq = int(row[0] or 0)
 
-    @contextmanager
-    def locked(self) -> Iterator[None]:
+    def locked(self) -> AbstractContextManager[None]:
         """Do what follows in one transaction, alone."""
-        with self._lock:
-            if self._depth == 0:
-                self._database.execute("BEGIN")
-            self._depth += 1
-            try:
-                yield
-            except BaseException:
-                self._end("ROLLBACK")
-                raise
-            self._end("COMMIT")
-
-    def _end(self, word: str) -> None:
-        self._depth -= 1
-        if self._depth == 0:
-            self._database.execute(word)
-
-    def close(self) -> None:
-        """Close the file."""
-        with self._lock:
-            self._database.close()
+        return self._database.locked()
 
     # -- buckets
 
     def bucket(self, name: str) -> dict[str, Any] | None:
-        """Return a bucket's settings; None where there is no such bucket."""
-        rows = self._ask("SELECT body FROM bucket WHERE name = ?", name)
-        return msgspec.json.decode(rows[0][0]) if rows else None
+        """Return a bucket's settings, not to be changed; None where there is no such bucket."""
+        known = self._buckets.get(name)
+        if known is None:
+            with self._database.locked():
+                rows = self._ask("SELECT body FROM bucket WHERE name = ?", name)
+                if rows:
+                    known = self._buckets[name] = msgspec.json.decode(rows[0][0])
+        return known
 
     def buckets(self) -> list[tuple[str, dict[str, Any]]]:
         """Return all buckets, by name."""
@@ -133,20 +47,15 @@ class Index:
     def put_bucket(self, name: str, body: dict[str, Any]) -> None:
         """Add a bucket, or change its settings."""
         self._ask("INSERT OR REPLACE INTO bucket VALUES (?, ?)", name, msgspec.json.encode(body))
+        self._buckets.pop(name, None)
 
     def delete_bucket(self, name: str) -> None:
         """Remove a bucket."""
         self._ask("DELETE FROM bucket WHERE name = ?", name)
-
-    def clear(self, name: str) -> None:
-        """Remove a bucket with all that it holds."""
-        for upload in self.uploads(name):
-            self.delete_upload(upload.ident)
-        self._ask("DELETE FROM object WHERE bucket = ?", name)
-        self.delete_bucket(name)
+        self._buckets.pop(name, None)
 
     def is_empty(self, name: str) -> bool:
-        """Whether a bucket holds no version and no upload."""
+        """Whether a bucket holds no version of anything."""
         return not self._ask("SELECT 1 FROM object WHERE bucket = ? LIMIT 1", name)
 
     # -- objects
@@ -210,23 +119,29 @@ class Index:
             )
         return found.stored.pieces
 
-    def after(self, bucket: str, key: str, end: str, limit: int) -> list[Version]:
-        """Return newest versions that are no markers, with keys after one and before another."""
+    def after(self, bucket: str, key: str, prefix: str, limit: int) -> list[Version]:
+        """Return the newest versions of keys with a prefix, after a key; no delete markers."""
         rows = self._ask(
-            f"{_SELECT} AND key > ? AND key < ? AND is_latest = 1 AND is_marker = 0 "
+            f"{_SELECT} AND key > ? AND key >= ? AND key < ? AND is_latest = 1 AND is_marker = 0 "
             "ORDER BY key LIMIT ?",
             bucket,
             key,
-            end,
+            prefix,
+            prefix + LAST,
             limit,
         )
         return [_version(row) for row in rows]
 
-    def versions_after(self, bucket: str, key: str, seq: int, limit: int) -> list[Version]:
-        """Return all versions after a place, by key, the newest of each first."""
+    def versions_after(
+        self, bucket: str, key: str, seq: int, prefix: str, limit: int
+    ) -> list[Version]:
+        """Return all versions of keys with a prefix after a place, the newest of each first."""
         rows = self._ask(
-            f"{_SELECT} AND (key > ? OR (key = ? AND seq < ?)) ORDER BY key, seq DESC LIMIT ?",
+            f"{_SELECT} AND key >= ? AND key < ? AND (key > ? OR (key = ? AND seq < ?)) "
+            "ORDER BY key, seq DESC LIMIT ?",
             bucket,
+            max(prefix, key),
+            prefix + LAST,
             key,
             key,
             seq,
@@ -234,62 +149,11 @@ class Index:
         )
         return [_version(row) for row in rows]
 
-    # -- uploads
-
-    def upload(self, ident: str) -> Upload | None:
-        """Return an upload that is going on."""
-        rows = self._ask("SELECT id, bucket, key, body FROM upload WHERE id = ?", ident)
-        return _upload(rows[0]) if rows else None
-
-    def uploads(self, bucket: str) -> list[Upload]:
-        """Return the uploads of a bucket, by key."""
-        rows = self._ask(
-            "SELECT id, bucket, key, body FROM upload WHERE bucket = ? ORDER BY key, id", bucket
-        )
-        return [_upload(row) for row in rows]
-
-    def put_upload(self, upload: Upload) -> None:
-        """Begin an upload."""
-        self._ask(
-            "INSERT INTO upload VALUES (?, ?, ?, ?)",
-            upload.ident,
-            upload.bucket,
-            upload.key,
-            msgspec.json.encode(upload.body),
-        )
-
-    def delete_upload(self, ident: str) -> dict[int, Stored]:
-        """End an upload; return the parts that it had."""
-        parts = self.parts(ident)
-        self._ask("DELETE FROM upload WHERE id = ?", ident)
-        self._ask("DELETE FROM part WHERE upload = ?", ident)
-        return parts
-
-    def parts(self, ident: str) -> dict[int, Stored]:
-        """Return the parts of an upload, by number."""
-        rows = self._ask("SELECT number, body FROM part WHERE upload = ? ORDER BY number", ident)
-        return {number: msgspec.json.decode(body, type=Stored) for number, body in rows}
-
-    def put_part(self, ident: str, number: int, part: Stored) -> list[Piece]:
-        """Add a part, or replace it; return the files that are of no use any more."""
-        known = self.parts(ident).get(number) if self._has_part(ident, number) else None
-        self._ask(
-            "INSERT OR REPLACE INTO part VALUES (?, ?, ?)", ident, number, msgspec.json.encode(part)
-        )
-        return known.pieces if known else []
-
-    def _has_part(self, ident: str, number: int) -> bool:
-        return bool(self._ask("SELECT 1 FROM part WHERE upload = ? AND number = ?", ident, number))
-
     def files(self) -> set[str]:
         """Return the names of all files that something refers to."""
         bodies = self._ask("SELECT body FROM object UNION ALL SELECT body FROM part")
         stored = (msgspec.json.decode(body, type=Stored) for (body,) in bodies)
         return {piece.file for one in stored for piece in one.pieces}
-
-    def _ask(self, statement: str, *values: object) -> list[Any]:
-        with self._lock:
-            return self._database.execute(statement, values).fetchall()
 
 
 _SELECT = "SELECT key, seq, version, is_latest, is_marker, body FROM object WHERE bucket = ?"
@@ -299,8 +163,3 @@ def _version(row: tuple[Any, ...]) -> Version:
     key, seq, version, is_latest, is_marker, body = row
     stored = msgspec.json.decode(body, type=Stored)
     return Version(key, seq, version, bool(is_latest), bool(is_marker), stored)
-
-
-def _upload(row: tuple[Any, ...]) -> Upload:
-    ident, bucket, key, body = row
-    return Upload(ident, bucket, key, msgspec.json.decode(body))

@@ -5,25 +5,25 @@ from __future__ import annotations
 import base64
 import binascii
 import hashlib
-import hmac
 import os
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 
-from runctl.localcloud.http.messages import Body, Request
+from runctl.localcloud.http.messages import Request
 from runctl.localcloud.s3.checksums import (
+    Digest,
     check,
     encode,
     new_digest,
-    told_checksums,
+    told_checksum,
     wanted_algorithm,
 )
+from runctl.localcloud.s3.chunks import Source, Trust, open_source, told_digest
 from runctl.localcloud.s3.errors import s3_error
-from runctl.localcloud.wire.signature import ALGORITHM, Scope, signing_key
 
 _BUFFER = 1 << 20
-_EMPTY = hashlib.sha256(b"").hexdigest()
-_LINE_BYTES = 16 << 10
+_DOCUMENT_BYTES = 2 << 20
+Take = Callable[[memoryview], object]
 
 
 @dataclass(slots=True)
@@ -34,52 +34,98 @@ class Received:
     md5: bytes
     algorithm: str
     checksum: str
+    told: str
+    """The algorithm of the checksum that the client has sent; empty where it sent none."""
 
 
-@dataclass(slots=True)
-class Trust:
-    """What is needed to verify the chunks of a streamed signature."""
+class Digests:
+    """All that is computed of the bytes while they pass by."""
 
-    scope: Scope | None
-    secret: str
+    def __init__(self, request: Request, algorithm: str) -> None:
+        self.algorithm = algorithm
+        self._sha256 = told_digest(request)
+        names = {algorithm, wanted_algorithm(request.headers, algorithm)}
+        self._checksums: dict[str, Digest] = {name: new_digest(name) for name in names}
+        self._md5 = hashlib.md5(usedforsecurity=False)
+        self._signed = hashlib.sha256() if self._sha256 is not None else None
+        self.takers: list[Take] = [self._md5.update]
+        self.takers += [one.update for one in self._checksums.values()]
+        if self._signed is not None:
+            self.takers.append(self._signed.update)
 
-
-def receive(request: Request, trust: Trust, descriptor: int) -> Received:
-    """Write the body into a file; raise where it is not what the client has said of it."""
-    headers = request.headers
-    source = open_source(request, trust)
-    algorithm = wanted_algorithm(headers)
-    md5, checksum = hashlib.md5(usedforsecurity=False), new_digest(algorithm)
-    told = headers.get("x-amz-content-sha256", "")
-    sha256 = hashlib.sha256() if len(told) == 64 else None
-    takers: list[Callable[[memoryview], object]] = [md5.update, checksum.update]
-    if sha256 is not None:
-        takers.append(sha256.update)
-    size = _pump(source, descriptor, takers)
-    if sha256 is not None and sha256.hexdigest() != told:
-        raise s3_error(
-            "XAmzContentSHA256Mismatch",
-            "The provided 'x-amz-content-sha256' header does not match what was computed.",
+    def finish(
+        self, headers: Mapping[str, str], source: Source, size: int, *, has_checksum: bool = True
+    ) -> Received:
+        """Raise where the bytes are not what the client has said of them."""
+        if self._signed is not None and self._signed.hexdigest() != self._sha256:
+            raise s3_error(
+                "XAmzContentSHA256Mismatch",
+                "The provided 'x-amz-content-sha256' header does not match what was computed.",
+            )
+        _check_size(headers, size)
+        _check_md5(headers.get("content-md5"), self._md5.digest())
+        computed = {name: encode(one.digest()) for name, one in self._checksums.items()}
+        told = told_checksum({**headers, **source.trailers}) if has_checksum else None
+        if told is not None and told[0] not in computed:
+            raise s3_error("MalformedTrailerError", "The trailer was not announced.")
+        if told is not None:
+            check(*told, computed[told[0]])
+        kept = computed[self.algorithm]
+        return Received(
+            size, self._md5.digest(), self.algorithm, kept, told[0] if told is not None else ""
         )
-    _check_md5(headers.get("content-md5"), md5.digest())
-    computed = encode(checksum.digest())
-    for name, value in told_checksums({**headers, **source.trailers}).items():
-        check(name, value, computed if name == algorithm else value)
-    return Received(size, md5.digest(), algorithm, computed)
 
 
-def _pump(source: Source, descriptor: int, takers: list[Callable[[memoryview], object]]) -> int:
-    space = memoryview(bytearray(_BUFFER))
+def receive(
+    request: Request, trust: Trust, descriptor: int, algorithm: str | None = None
+) -> Received:
+    """Write the body into a file; raise where it is not what the client has said of it.
+
+    ``algorithm`` is that of the checksum to keep; None for the one that the client has chosen.
+    """
+    source = open_source(request, trust)
+    digests = Digests(request, algorithm or wanted_algorithm(request.headers))
+    size = _pump(source, descriptor, digests.takers, request.body.length)
+    return digests.finish(request.headers, source, size)
+
+
+def read_document(request: Request, trust: Trust, *, has_checksum: bool = True) -> bytes:
+    """Return the body of a request whose body is a document, verified like any other."""
+    source = open_source(request, trust)
+    digests = Digests(request, wanted_algorithm(request.headers))
+    body = source.read_all(_DOCUMENT_BYTES)
+    for take in digests.takers:
+        take(memoryview(body))
+    digests.finish(request.headers, source, len(body), has_checksum=has_checksum)
+    return body
+
+
+def _pump(source: Source, descriptor: int, takers: list[Take], length: int | None) -> int:
+    space = memoryview(bytearray(_BUFFER if length is None else max(1, min(length, _BUFFER))))
     size = 0
     while count := source.readinto(space):
         piece = space[:count]
         for take in takers:
             take(piece)
-        written = 0
-        while written < count:
-            written += os.write(descriptor, piece[written:])
+        write_all(descriptor, piece)
         size += count
     return size
+
+
+def write_all(descriptor: int, data: bytes | memoryview) -> None:
+    """Write all of some bytes."""
+    view = memoryview(data)
+    while view:
+        view = view[os.write(descriptor, view) :]
+
+
+def _check_size(headers: Mapping[str, str], size: int) -> None:
+    told = headers.get("x-amz-decoded-content-length")
+    if told is not None and told != str(size):
+        raise s3_error(
+            "IncompleteBody",
+            "You did not provide the number of bytes specified by the Content-Length HTTP header",
+        )
 
 
 def _check_md5(told: str | None, computed: bytes) -> None:
@@ -90,164 +136,6 @@ def _check_md5(told: str | None, computed: bytes) -> None:
     except binascii.Error:
         wanted = b""
     if len(wanted) != 16:
-        raise s3_error("InvalidDigest", "The Content-MD5 you specified is not valid.")
+        raise s3_error("InvalidDigest", "The Content-MD5 you specified was invalid.")
     if wanted != computed:
         raise s3_error("BadDigest", "The Content-MD5 you specified did not match what we received.")
-
-
-class Source:
-    """The plain bytes of a body, in whatever coding they come."""
-
-    def __init__(self, body: Body) -> None:
-        self._body = body
-        self.trailers: dict[str, str] = {}
-
-    def readinto(self, space: memoryview) -> int:
-        """Fill as much of the space as there is."""
-        count = 0
-        while count < len(space):
-            got = self._body.readinto(space[count:])
-            if not got:
-                break
-            count += got
-        return count
-
-    def read_all(self, limit: int) -> bytes:
-        """Return everything, of a body that is small."""
-        found = bytearray()
-        space = memoryview(bytearray(_BUFFER))
-        while count := self.readinto(space):
-            found += space[:count]
-            if len(found) > limit:
-                raise s3_error("EntityTooLarge", "Your proposed upload is too large.")
-        return bytes(found)
-
-
-def open_source(request: Request, trust: Trust) -> Source:
-    """Return the plain bytes of a request's body."""
-    told = request.headers.get("x-amz-content-sha256", "")
-    if not told.startswith("STREAMING-"):
-        return Source(request.body)
-    is_signed = "AWS4-HMAC-SHA256" in told
-    if is_signed and trust.scope is None:
-        raise s3_error("AccessDenied", "Access Denied")
-    return ChunkedSource(request.body, ChunkSignatures(trust) if is_signed else None)
-
-
-@dataclass(slots=True)
-class ChunkSignatures:
-    """Verifies each chunk by the signature of the one before."""
-
-    trust: Trust
-    previous: str = field(init=False)
-    _key: bytes = field(init=False)
-    _scope: str = field(init=False)
-
-    def __post_init__(self) -> None:
-        scope = self.trust.scope
-        assert scope is not None  # noqa: S101 - only what is signed has signed chunks
-        self.previous = scope.signature
-        self._key = signing_key(self.trust.secret, scope.date, scope.region, scope.service)
-        self._scope = f"{scope.timestamp}\n{scope.date}/{scope.region}/{scope.service}/aws4_request"
-
-    def verify_chunk(self, digest: str, signature: str) -> None:
-        self._verify(f"{ALGORITHM}-PAYLOAD", f"{_EMPTY}\n{digest}", signature)
-
-    def verify_trailer(self, text: bytes, signature: str) -> None:
-        self._verify(f"{ALGORITHM}-TRAILER", hashlib.sha256(text).hexdigest(), signature)
-
-    def _verify(self, kind: str, rest: str, signature: str) -> None:
-        text = f"{kind}\n{self._scope}\n{self.previous}\n{rest}"
-        wanted = hmac.new(self._key, text.encode(), hashlib.sha256).hexdigest()
-        if not hmac.compare_digest(wanted, signature):
-            raise s3_error(
-                "SignatureDoesNotMatch",
-                "The request signature we calculated does not match the signature you provided. "
-                "Check your key and signing method.",
-            )
-        self.previous = signature
-
-
-class ChunkedSource(Source):
-    """The coding ``aws-chunked``: sizes, perhaps signatures, and trailers at the end."""
-
-    def __init__(self, body: Body, signatures: ChunkSignatures | None) -> None:
-        super().__init__(body)
-        self._signatures = signatures
-        self._ahead = b""
-        self._left = 0
-        self._is_done = False
-        self._signature = ""
-        self._digest = hashlib.sha256()
-
-    def readinto(self, space: memoryview) -> int:
-        count = 0
-        while count < len(space) and not self._is_done:
-            if not self._left:
-                self._next_chunk()
-                continue
-            got = self._take(space[count : count + self._left])
-            if self._signatures is not None:
-                self._digest.update(space[count : count + got])
-            count += got
-            self._left -= got
-            if not self._left:
-                self._end_chunk()
-        return count
-
-    def _next_chunk(self) -> None:
-        size, _, extension = self._line().partition(b";")
-        self._signature = extension.partition(b"=")[2].decode("ascii", "replace")
-        try:
-            self._left = int(size, 16)
-        except ValueError as error:
-            raise s3_error("InvalidRequest", "The chunks cannot be read.") from error
-        if not self._left:
-            self._check_chunk()
-            self._read_trailers()
-            self._is_done = True
-
-    def _end_chunk(self) -> None:
-        if self._line():
-            raise s3_error("IncompleteBody", "A chunk is longer than it says.")
-        self._check_chunk()
-
-    def _check_chunk(self) -> None:
-        if self._signatures is not None:
-            self._signatures.verify_chunk(self._digest.hexdigest(), self._signature)
-            self._digest = hashlib.sha256()
-
-    def _read_trailers(self) -> None:
-        signed = b""
-        while line := self._line():
-            name, _, value = line.partition(b":")
-            text = value.strip().decode("ascii", "replace")
-            if name.lower() == b"x-amz-trailer-signature":
-                if self._signatures is not None:
-                    self._signatures.verify_trailer(signed, text)
-                continue
-            signed += name + b":" + value.strip() + b"\n"
-            self.trailers[name.decode("ascii", "replace").lower()] = text
-
-    def _take(self, space: memoryview) -> int:
-        if self._ahead:
-            count = min(len(space), len(self._ahead))
-            space[:count] = self._ahead[:count]
-            self._ahead = self._ahead[count:]
-            return count
-        count = self._body.readinto(space)
-        if not count:
-            raise s3_error("IncompleteBody", "The body ends before its last chunk.")
-        return count
-
-    def _line(self) -> bytes:
-        while b"\r\n" not in self._ahead:
-            piece = self._body.read(512)
-            if not piece:
-                line, self._ahead = self._ahead, b""
-                return line
-            self._ahead += piece
-            if len(self._ahead) > _LINE_BYTES:
-                raise s3_error("InvalidRequest", "The chunks cannot be read.")
-        line, _, self._ahead = self._ahead.partition(b"\r\n")
-        return line
