@@ -14,6 +14,7 @@ from runctl.localcloud.s3.errors import bad_argument, no_such_bucket, no_such_ke
 from runctl.localcloud.s3.exchange import Exchange, answer_xml, version_header
 from runctl.localcloud.s3.files import Files
 from runctl.localcloud.s3.metadata import kept_headers, tags_of_header, told_encryption
+from runctl.localcloud.s3.reading import check_version
 from runctl.localcloud.s3.rows import Piece, Stored, Version
 from runctl.localcloud.s3.telling import iso, quoted
 from runctl.localcloud.s3.writing import store
@@ -126,6 +127,8 @@ def find_source(exchange: Exchange) -> tuple[Version, str]:
 
 def _version(exchange: Exchange, bucket: str, key: str, version: str) -> Version:
     index = exchange.s3.index
+    if version:
+        check_version(version)
     found = index.version(bucket, key, version) if version else index.latest(bucket, key)
     if found is None and version:
         words = "The specified version does not exist."

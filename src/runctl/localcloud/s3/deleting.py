@@ -10,6 +10,7 @@ from runctl.localcloud.s3 import xml
 from runctl.localcloud.s3.conditions import check_write
 from runctl.localcloud.s3.errors import malformed
 from runctl.localcloud.s3.exchange import Exchange, answer_xml
+from runctl.localcloud.s3.reading import check_version
 from runctl.localcloud.s3.rows import NULL, Piece, Stored
 from runctl.localcloud.s3.writing import new_version
 from runctl.localcloud.wire.errors import AwsError
@@ -41,6 +42,7 @@ def _delete(
     if match is not None:
         check_write({"if-match": match}, index.latest(bucket, key), key)
     if version is not None:
+        check_version(version)
         found = index.version(bucket, key, version)
         gone += index.remove(bucket, key, version)
         return {"VersionId": version, "DeleteMarker": found is not None and found.is_marker}

@@ -10,12 +10,13 @@ from runctl.localcloud.s3.checksums import header_of
 from runctl.localcloud.s3.conditions import check_read
 from runctl.localcloud.s3.errors import bad_argument, no_such_key, s3_error
 from runctl.localcloud.s3.exchange import Exchange, version_header
-from runctl.localcloud.s3.rows import Stored, Version
+from runctl.localcloud.s3.rows import NULL, Stored, Version
 from runctl.localcloud.s3.telling import http_date, quoted
 
 _OVERRIDES = ("Cache-Control", "Content-Disposition", "Content-Encoding", "Content-Language",
               "Content-Type", "Expires")  # fmt: skip
 _RANGE = re.compile(r"bytes=(\d{0,18})-(\d{0,18})", re.ASCII)
+_VERSION = re.compile(r"[A-Za-z0-9._-]{32}")
 _MARKER = {"x-amz-delete-marker": "true"}
 
 
@@ -35,8 +36,7 @@ def find(exchange: Exchange) -> Version:
 
 def _find_version(exchange: Exchange, wanted: str) -> Version:
     address = exchange.address
-    if not wanted:
-        raise bad_argument("versionId", "", "Version id cannot be the empty string")
+    check_version(wanted)
     found = exchange.s3.index.version(address.bucket, address.key, wanted)
     if found is None:
         raise s3_error(
@@ -59,6 +59,14 @@ def _find_version(exchange: Exchange, wanted: str) -> Version:
             ResourceType="DeleteMarker",
         )
     return found
+
+
+def check_version(wanted: str) -> None:
+    """Raise for what cannot be the id of a version."""
+    if not wanted:
+        raise bad_argument("versionId", "", "Version id cannot be the empty string")
+    if wanted != NULL and not _VERSION.fullmatch(wanted):
+        raise bad_argument("versionId", wanted, "Invalid version id specified")
 
 
 def get_object(exchange: Exchange) -> Response:
