@@ -92,8 +92,10 @@ class Server:
     def _safely(self, request: Request) -> Response:
         try:
             return self._respond(request)
-        except OSError:
-            raise  # of the connection: the body could not be read
+        except (ConnectionError, TimeoutError):
+            raise  # the body could not be read
+        except BadRequest as error:
+            return Response(error.status, {"Content-Type": "text/plain"}, str(error).encode())
         except Exception:  # noqa: BLE001 - a fault of ours must not end the connection in silence
             _LOG.exception("%s %s", request.method, request.path)
             return Response(500, {"Content-Type": "text/plain"}, b"internal error")

@@ -157,7 +157,10 @@ class ChunkedSource(Source):
         return count
 
     def _next_chunk(self) -> None:
-        size, _, extension = self._line().partition(b";")
+        line = self._line()
+        if not line:
+            raise s3_error("IncompleteBody", "The body ends before its last chunk.")
+        size, _, extension = line.partition(b";")
         self._signature = extension.partition(b"=")[2].decode("ascii", "replace")
         if not _SIZE.fullmatch(size):
             raise s3_error("InvalidRequest", "The chunks cannot be read.")

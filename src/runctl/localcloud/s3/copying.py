@@ -14,6 +14,7 @@ from runctl.localcloud.s3.errors import bad_argument, no_such_bucket, no_such_ke
 from runctl.localcloud.s3.exchange import Exchange, answer_xml, version_header
 from runctl.localcloud.s3.files import Files
 from runctl.localcloud.s3.metadata import kept_headers, tags_of_header, told_encryption
+from runctl.localcloud.s3.racing import looks_again
 from runctl.localcloud.s3.reading import check_version
 from runctl.localcloud.s3.rows import Piece, Stored, Version
 from runctl.localcloud.s3.telling import iso, quoted
@@ -25,6 +26,7 @@ _CHANGES = ("x-amz-storage-class", "x-amz-website-redirect-location",
             "x-amz-server-side-encryption")  # fmt: skip
 
 
+@looks_again
 def copy_object(exchange: Exchange) -> Response:
     """Store a copy."""
     settings, headers = exchange.settings, exchange.headers

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from runctl.localcloud.http.connection import BadRequest
 from runctl.localcloud.http.messages import Request, Response
 from runctl.localcloud.identity import Principal
 from runctl.localcloud.s3 import (
@@ -34,6 +36,7 @@ from runctl.localcloud.s3.index import Index
 from runctl.localcloud.s3.upload_index import UploadIndex
 from runctl.localcloud.wire.errors import AwsError
 
+_LOG = logging.getLogger(__name__)
 Handle = Callable[[Exchange], Response]
 _HANDLERS: dict[str, Handle] = {
     "AbortMultipartUpload": uploads.abort_upload,
@@ -131,9 +134,12 @@ class S3:
             return write_error(error, request.path)
         try:
             response = self._perform(request, address, caller, trust)
-        except AwsError as error:
-            self._hooks.done(address, error.code)
-            return write_error(error, request.path)
+        except (ConnectionError, TimeoutError):
+            raise  # nobody is left to be answered
+        except Exception as error:  # noqa: BLE001 - whatever it is, S3 answers in its own words
+            told = _told(error, request)
+            self._hooks.done(address, told.code)
+            return write_error(told, request.path)
         self._hooks.done(address, None)
         response.headers |= new_ids()
         return response
@@ -175,6 +181,16 @@ class S3:
     def close(self) -> None:
         """Close the database."""
         self._database.close()
+
+
+def _told(error: Exception, request: Request) -> AwsError:
+    """Return an error as S3 tells it; of a fault of ours the log has the rest."""
+    if isinstance(error, AwsError):
+        return error
+    if isinstance(error, BadRequest):
+        return s3_error("InvalidRequest", str(error))
+    _LOG.error("%s %s", request.method, request.path, exc_info=error)
+    return s3_error("InternalError", "We encountered an internal error. Please try again.")
 
 
 def _handler(address: Address) -> Handle:

@@ -48,11 +48,15 @@ class Files:
 
     def link(self, pieces: Iterable[Piece]) -> list[Piece]:
         """Give the files of an object second names, for a copy of it."""
-        made = []
-        for piece in pieces:
-            name = secrets.token_hex(16)
-            os.link(self.path(piece.file), self.path(name))
-            made.append(Piece(name, piece.size))
+        made = list[Piece]()
+        try:
+            for piece in pieces:
+                name = secrets.token_hex(16)
+                os.link(self.path(piece.file), self.path(name))
+                made.append(Piece(name, piece.size))
+        except BaseException:
+            self.remove(made)
+            raise
         return made
 
     def remove(self, pieces: Iterable[Piece]) -> None:

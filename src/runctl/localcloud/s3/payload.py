@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import binascii
 import hashlib
 import os
 from collections.abc import Callable, Mapping
@@ -133,7 +132,7 @@ def _check_md5(told: str | None, computed: bytes) -> None:
         return
     try:
         wanted = base64.b64decode(told, validate=True)
-    except binascii.Error:
+    except ValueError:
         wanted = b""
     if len(wanted) != 16:
         raise s3_error("InvalidDigest", "The Content-MD5 you specified was invalid.")

@@ -10,6 +10,7 @@ from runctl.localcloud.s3.checksums import header_of
 from runctl.localcloud.s3.conditions import check_read
 from runctl.localcloud.s3.errors import bad_argument, no_such_key, s3_error
 from runctl.localcloud.s3.exchange import Exchange, version_header
+from runctl.localcloud.s3.racing import looks_again
 from runctl.localcloud.s3.rows import NULL, Stored, Version
 from runctl.localcloud.s3.telling import http_date, quoted
 
@@ -69,6 +70,7 @@ def check_version(wanted: str) -> None:
         raise bad_argument("versionId", wanted, "Invalid version id specified")
 
 
+@looks_again
 def get_object(exchange: Exchange) -> Response:
     """Answer GetObject and HeadObject."""
     found = find(exchange)

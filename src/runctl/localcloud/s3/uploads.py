@@ -23,6 +23,7 @@ from runctl.localcloud.s3.exchange import Exchange, answer_xml
 from runctl.localcloud.s3.lengths import check_length
 from runctl.localcloud.s3.metadata import kept_headers, tags_of_header, told_encryption
 from runctl.localcloud.s3.payload import receive, write_all
+from runctl.localcloud.s3.racing import looks_again
 from runctl.localcloud.s3.rows import Piece, Stored, Upload
 from runctl.localcloud.s3.telling import iso, quoted
 
@@ -142,6 +143,7 @@ def _keep(exchange: Exchange, upload: Upload, number: int, part: Stored) -> None
         find_upload(exchange)  # raises
 
 
+@looks_again
 def upload_part_copy(exchange: Exchange) -> Response:
     """Store one part that is a copy of an object, or of a range of it."""
     upload, number = find_upload(exchange), _number(exchange)

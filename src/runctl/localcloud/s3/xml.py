@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 from xml.etree import ElementTree as ET
@@ -9,6 +10,9 @@ from xml.sax.saxutils import escape
 
 from runctl.localcloud.s3.errors import malformed
 
+_ILLEGAL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")
+"""What no document may contain, and keys do."""
+_REPLACEMENT = "\ufffd"
 NAMESPACE = "http://s3.amazonaws.com/doc/2006-03-01/"
 _HEAD = '<?xml version="1.0" encoding="UTF-8"?>\n'
 
@@ -31,7 +35,7 @@ def _element(name: str, value: Any) -> str:
         return f"<{name}>{_inside(value)}</{name}>"
     if isinstance(value, bool):
         value = "true" if value else "false"
-    return f"<{name}>{escape(str(value))}</{name}>"
+    return f"<{name}>{escape(_ILLEGAL.sub(_REPLACEMENT, str(value)))}</{name}>"
 
 
 def read(body: bytes, root: str | None = None) -> ET.Element:
