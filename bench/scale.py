@@ -21,6 +21,8 @@ class Scale:
     """How many instances, and how many seconds they may take."""
     idle_s: float = 20.0
     described: int = 1000
+    object_bytes: int = 256 * MIB
+    objects: int = 4000
 
 
 FULL = Scale()
@@ -36,4 +38,6 @@ SHORT = Scale(
     machines=((3, 10.0),),
     idle_s=1.0,
     described=50,
+    object_bytes=16 * MIB,
+    objects=400,
 )

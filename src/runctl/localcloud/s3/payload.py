@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import os
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from runctl.localcloud.http.messages import Request
@@ -19,10 +18,9 @@ from runctl.localcloud.s3.checksums import (
 )
 from runctl.localcloud.s3.chunks import Source, Trust, open_source, told_digest
 from runctl.localcloud.s3.errors import s3_error
+from runctl.localcloud.s3.pumping import Take, pump
 
-_BUFFER = 1 << 20
 _DOCUMENT_BYTES = 2 << 20
-Take = Callable[[memoryview], object]
 
 
 @dataclass(slots=True)
@@ -84,7 +82,7 @@ def receive(
     """
     source = open_source(request, trust)
     digests = Digests(request, algorithm or wanted_algorithm(request.headers))
-    size = _pump(source, descriptor, digests.takers, request.body.length)
+    size = pump(source, descriptor, digests.takers, request.body.length)
     return digests.finish(request.headers, source, size)
 
 
@@ -97,25 +95,6 @@ def read_document(request: Request, trust: Trust, *, has_checksum: bool = True) 
         take(memoryview(body))
     digests.finish(request.headers, source, len(body), has_checksum=has_checksum)
     return body
-
-
-def _pump(source: Source, descriptor: int, takers: list[Take], length: int | None) -> int:
-    space = memoryview(bytearray(_BUFFER if length is None else max(1, min(length, _BUFFER))))
-    size = 0
-    while count := source.readinto(space):
-        piece = space[:count]
-        for take in takers:
-            take(piece)
-        write_all(descriptor, piece)
-        size += count
-    return size
-
-
-def write_all(descriptor: int, data: bytes | memoryview) -> None:
-    """Write all of some bytes."""
-    view = memoryview(data)
-    while view:
-        view = view[os.write(descriptor, view) :]
 
 
 def _check_size(headers: Mapping[str, str], size: int) -> None:

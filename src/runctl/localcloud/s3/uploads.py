@@ -22,7 +22,8 @@ from runctl.localcloud.s3.errors import S3Error, bad_argument, no_such_bucket, s
 from runctl.localcloud.s3.exchange import Exchange, answer_xml
 from runctl.localcloud.s3.lengths import check_length
 from runctl.localcloud.s3.metadata import kept_headers, tags_of_header, told_encryption
-from runctl.localcloud.s3.payload import receive, write_all
+from runctl.localcloud.s3.payload import receive
+from runctl.localcloud.s3.pumping import write_all
 from runctl.localcloud.s3.racing import looks_again
 from runctl.localcloud.s3.rows import Piece, Stored, Upload
 from runctl.localcloud.s3.telling import iso, quoted
