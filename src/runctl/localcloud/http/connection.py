@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import select
 import socket
 import struct
 from collections.abc import Iterable
@@ -17,6 +16,7 @@ _CHUNK = 1 << 18
 _DRAIN_LIMIT_BYTES = 1 << 20
 
 
+_SILENT = "the client has been silent for too long"
 _Body = bytes | FileSlice | FileSlices | Iterable[bytes]
 
 
@@ -76,7 +76,10 @@ class Connection:
         return SocketBody(self, length, is_expected=is_expected)
 
     def _fill(self) -> bool:
-        data = self._socket.recv(65536)
+        try:
+            data = self._socket.recv(65536)
+        except BlockingIOError:
+            raise TimeoutError(_SILENT) from None
         self._buffer += data
         return bool(data)
 
@@ -89,7 +92,10 @@ class Connection:
             target[:count] = self._buffer[:count]
             del self._buffer[:count]
             return count
-        return self._socket.recv_into(target)
+        try:
+            return self._socket.recv_into(target)
+        except BlockingIOError:
+            raise TimeoutError(_SILENT) from None
 
     def take_line(self) -> bytes:
         """Return a line of the chunked coding, without its end."""
@@ -114,10 +120,15 @@ class Connection:
         keeps = request is not None and self._may_keep(request)
         is_head = request is not None and request.method == "HEAD"
         body = response.body
+        head = _head_of(response, keeps=keeps)
         try:
-            self._socket.sendall(_head_of(response, keeps=keeps))
             if is_head or response.status in (204, 304):
+                self._socket.sendall(head)
                 return keeps
+            if isinstance(body, bytes) and response.cut_after is None:
+                self._socket.sendall(head + body)
+                return keeps
+            self._socket.sendall(head)
             return self._send_body(body, response.cut_after) and keeps
         finally:
             for piece in _pieces(body):
@@ -136,34 +147,20 @@ class Connection:
         if cut_after is not None:
             self._cut(body, cut_after)
             return False
-        if isinstance(body, bytes):
-            self._socket.sendall(body)
-        elif isinstance(body, FileSlice | FileSlices):
+        if isinstance(body, FileSlice | FileSlices):
             for piece in _pieces(body):
                 self._send_file(piece, piece.length)
         else:
-            self._send_chunks(body)
+            self._send_chunks([body] if isinstance(body, bytes) else body)
         return True
 
     def _send_file(self, piece: FileSlice, length: int) -> None:
         offset, end = piece.offset, piece.offset + length
         while offset < end:
-            try:
-                sent = os.sendfile(self._socket.fileno(), piece.descriptor, offset, end - offset)
-            except BlockingIOError:
-                self._wait_for_room()
-                continue
+            sent = os.sendfile(self._socket.fileno(), piece.descriptor, offset, end - offset)
             if not sent:
                 raise ConnectionError("the file is shorter than was announced")
             offset += sent
-
-    def _wait_for_room(self) -> None:
-        """Wait until the client has read some: a socket that has a timeout does not block."""
-        timeout_s = self._socket.gettimeout()
-        poll = select.poll()
-        poll.register(self._socket, select.POLLOUT)
-        if not poll.poll(None if timeout_s is None else timeout_s * 1000):
-            raise TimeoutError("the client has stopped reading")
 
     def _send_chunks(self, body: Iterable[bytes]) -> None:
         for chunk in body:

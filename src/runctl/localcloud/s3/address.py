@@ -5,7 +5,8 @@ from __future__ import annotations
 import ipaddress
 import re
 from dataclasses import dataclass
-from urllib.parse import parse_qsl, unquote
+from functools import lru_cache
+from urllib.parse import unquote, unquote_plus
 
 from runctl.localcloud.http.messages import Request
 from runctl.localcloud.s3.errors import s3_error
@@ -51,7 +52,7 @@ class Address:
 
 def read_address(request: Request) -> Address:
     """Find out what a request is about; raise for a key that cannot be one."""
-    query = dict(parse_qsl(request.query, keep_blank_values=True))
+    query = _read_query(request.query)
     path = request.path[1:]
     bucket = _bucket_of_host(request.headers.get("host", ""))
     if bucket is None:
@@ -71,6 +72,19 @@ def read_address(request: Request) -> Address:
     return Address("ListBuckets" if request.method == "GET" else "Unknown", "", "", query, "")
 
 
+def _read_query(text: str) -> dict[str, str]:
+    """Read a query; what belongs to a signature is left out."""
+    if not text:
+        return {}
+    pairs = (part.partition("=") for part in text.split("&") if not part.startswith("X-Amz-"))
+    return {_plain(name): _plain(value) for name, _, value in pairs if name}
+
+
+def _plain(text: str) -> str:
+    return unquote_plus(text) if "%" in text or "+" in text else text
+
+
+@lru_cache(maxsize=256)
 def _bucket_of_host(host: str) -> str | None:
     """Return the bucket of a virtual host; None where the path names it."""
     name = host.partition(":")[0]

@@ -12,8 +12,10 @@ from awscrt import checksums as crt
 
 from runctl.localcloud.s3.errors import s3_error
 
+_PREFIX = "x-amz-checksum-"
 ALGORITHMS = ("CRC32", "CRC32C", "CRC64NVME", "SHA1", "SHA256")
 DEFAULT = "CRC64NVME"
+_HEADERS = {one: _PREFIX + one.lower() for one in ALGORITHMS}
 _WIDTHS = {"CRC32": 4, "CRC32C": 4, "CRC64NVME": 8, "SHA1": 20, "SHA256": 32}
 _COMBINE = {
     "CRC32": crt.combine_crc32,
@@ -22,7 +24,6 @@ _COMBINE = {
 }
 FULL_OBJECT = tuple(_COMBINE)
 """The algorithms whose checksum of a whole follows from those of its parts."""
-_PREFIX = "x-amz-checksum-"
 
 
 class Digest(Protocol):
@@ -59,12 +60,12 @@ def new_digest(algorithm: str) -> Digest:
 
 def header_of(algorithm: str) -> str:
     """Return the name of the header that holds a checksum."""
-    return _PREFIX + algorithm.lower()
+    return _HEADERS[algorithm]
 
 
 def told_checksum(headers: Mapping[str, str]) -> tuple[str, str] | None:
     """Return the algorithm and the checksum that headers, or trailers, tell."""
-    told = [(one, headers[header_of(one)]) for one in ALGORITHMS if header_of(one) in headers]
+    told = [(one, headers[name]) for one, name in _HEADERS.items() if name in headers]
     if len(told) > 1:
         words = (
             "Expecting a single x-amz-checksum- header. Multiple checksum Types are not allowed."

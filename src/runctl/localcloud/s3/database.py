@@ -7,8 +7,7 @@ one of several writers wins.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from threading import RLock
 from typing import Any
@@ -48,25 +47,29 @@ class Database:
         self.undone: Callable[[], object] = lambda: None
         """Called after a transaction that failed: what was remembered of it is not so."""
 
-    @contextmanager
-    def locked(self) -> Iterator[None]:
-        """Do what follows in one transaction, alone."""
-        with self._lock:
-            if self._depth == 0:
-                self._connection.execute("BEGIN")
-            self._depth += 1
-            try:
-                yield
-            except BaseException:
-                self._end("ROLLBACK")
-                self.undone()
-                raise
-            self._end("COMMIT")
+    def locked(self) -> Database:
+        """Return what makes the statements of a ``with`` one transaction, alone."""
+        return self
 
-    def _end(self, word: str) -> None:
-        self._depth -= 1
+    def __enter__(self) -> None:
+        self._lock.acquire()
         if self._depth == 0:
-            self._connection.execute(word)
+            try:
+                self._connection.execute("BEGIN")
+            except BaseException:
+                self._lock.release()
+                raise
+        self._depth += 1
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        try:
+            self._depth -= 1
+            if self._depth == 0:
+                self._connection.execute("COMMIT" if kind is None else "ROLLBACK")
+            if kind is not None:
+                self.undone()
+        finally:
+            self._lock.release()
 
     def ask(self, statement: str, *values: object) -> list[Any]:
         """Run one statement; return its rows."""

@@ -51,7 +51,8 @@ def _delete(
         return {}
     marker = new_version(settings)
     stored = Stored(modified=exchange.s3.clock())
-    gone += index.add(bucket, key, marker, stored, is_marker=True)
+    newest = index.latest(bucket, key)
+    gone += index.add(bucket, key, marker, stored, newest, is_marker=True)
     return {"VersionId": marker, "DeleteMarker": True}
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Mapping
+from itertools import count
 from xml.sax.saxutils import escape
 
 from runctl.localcloud.http.messages import Response
@@ -55,6 +56,10 @@ class S3Error(AwsError):
     ) -> None:
         super().__init__(code, message, _STATUS.get(code, 400), **details)
         self.headers = dict(headers or {})
+
+
+_NUMBERS = count(secrets.randbits(60))
+"""Random at first, so that those of two clouds differ."""
 
 
 def s3_error(
@@ -117,5 +122,5 @@ def _escaped(text: object) -> str:
 
 def new_ids() -> dict[str, str]:
     """Return the headers that every answer of S3 has."""
-    number = secrets.token_hex(8).upper()
+    number = f"{next(_NUMBERS):016X}"
     return {"x-amz-request-id": number, "x-amz-id-2": f"local/{number}", "Server": "AmazonS3"}

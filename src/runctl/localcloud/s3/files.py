@@ -6,6 +6,7 @@ import os
 import secrets
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from itertools import count
 from pathlib import Path
 
 from runctl.localcloud.s3.rows import Piece
@@ -19,12 +20,18 @@ class Files:
     def __init__(self, folder: Path, *, is_durable: bool = False) -> None:
         self._folder = folder
         self._is_durable = is_durable
+        self._numbers, self._stamp = count(), secrets.token_hex(9)
         for number in range(_FANS):
             (folder / f"{number:02x}").mkdir(parents=True, exist_ok=True)
 
     def path(self, name: str) -> str:
         """Return where a file is."""
         return f"{self._folder}/{name[:2]}/{name}"
+
+    def _new_name(self) -> str:
+        """Return a name that no file has, nor had; its number comes first, to fill all folders."""
+        number = next(self._numbers)
+        return f"{number % _FANS:02x}{number:012x}{self._stamp}"
 
     @contextmanager
     def new(self) -> Iterator[tuple[str, int]]:
@@ -33,7 +40,7 @@ class Files:
         Nothing refers to it before its row is written, so that a file without a row is of no use,
         and is swept at the next start.
         """
-        name = secrets.token_hex(16)
+        name = self._new_name()
         path = self.path(name)
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         try:
@@ -51,7 +58,7 @@ class Files:
         made = list[Piece]()
         try:
             for piece in pieces:
-                name = secrets.token_hex(16)
+                name = self._new_name()
                 os.link(self.path(piece.file), self.path(name))
                 made.append(Piece(name, piece.size))
         except BaseException:

@@ -71,15 +71,29 @@ class Index:
         return _version(rows[0]) if rows else None
 
     def add(
-        self, bucket: str, key: str, version: str, stored: Stored, *, is_marker: bool = False
+        self,
+        bucket: str,
+        key: str,
+        version: str,
+        stored: Stored,
+        newest: Version | None,
+        *,
+        is_marker: bool = False,
     ) -> list[Piece]:
-        """Make a version the newest of its key; return the files that are of no use any more."""
-        gone = self.remove(bucket, key, version) if version == NULL else []
-        self._ask(
-            "UPDATE object SET is_latest = 0 WHERE bucket = ? AND key = ? AND is_latest = 1",
-            bucket,
-            key,
-        )
+        """Put a version before what is the newest; return the files that are of no use any more."""
+        gone = list[Piece]()
+        if newest is not None and newest.version == version:
+            gone = newest.stored.pieces
+            self._delete(bucket, key, newest.seq)
+        elif newest is not None:
+            gone = self.remove(bucket, key, NULL) if version == NULL else []
+            self._set_latest(bucket, key, newest.seq, 0)
+        self._insert(bucket, key, version, stored, is_marker=is_marker)
+        return gone
+
+    def _insert(
+        self, bucket: str, key: str, version: str, stored: Stored, *, is_marker: bool
+    ) -> None:
         self._seq += 1
         self._ask(
             "INSERT INTO object VALUES (?, ?, ?, ?, 1, ?, ?)",
@@ -90,7 +104,6 @@ class Index:
             int(is_marker),
             msgspec.json.encode(stored),
         )
-        return gone
 
     def change(self, bucket: str, found: Version) -> None:
         """Write what is known of a version anew."""
@@ -107,17 +120,22 @@ class Index:
         found = self.version(bucket, key, version)
         if found is None:
             return []
-        self._ask(
-            "DELETE FROM object WHERE bucket = ? AND key = ? AND seq = ?", bucket, key, found.seq
-        )
+        self._delete(bucket, key, found.seq)
         if found.is_latest and (newest := self.latest(bucket, key)) is not None:
-            self._ask(
-                "UPDATE object SET is_latest = 1 WHERE bucket = ? AND key = ? AND seq = ?",
-                bucket,
-                key,
-                newest.seq,
-            )
+            self._set_latest(bucket, key, newest.seq, 1)
         return found.stored.pieces
+
+    def _delete(self, bucket: str, key: str, seq: int) -> None:
+        self._ask("DELETE FROM object WHERE bucket = ? AND key = ? AND seq = ?", bucket, key, seq)
+
+    def _set_latest(self, bucket: str, key: str, seq: int, is_latest: int) -> None:
+        self._ask(
+            "UPDATE object SET is_latest = ? WHERE bucket = ? AND key = ? AND seq = ?",
+            is_latest,
+            bucket,
+            key,
+            seq,
+        )
 
     def after(self, bucket: str, key: str, prefix: str, limit: int) -> list[Version]:
         """Return the newest versions of keys with a prefix, after a key; no delete markers."""

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from runctl.localcloud.http.messages import Request
 from runctl.localcloud.s3.checksums import (
+    DEFAULT,
     Digest,
     check,
     encode,
@@ -38,10 +39,11 @@ class Received:
 class Digests:
     """All that is computed of the bytes while they pass by."""
 
-    def __init__(self, request: Request, algorithm: str) -> None:
-        self.algorithm = algorithm
+    def __init__(self, request: Request, kept: str | None) -> None:
+        wanted = wanted_algorithm(request.headers, kept or DEFAULT)
+        self.algorithm = kept or wanted
         self._sha256 = told_digest(request)
-        names = {algorithm, wanted_algorithm(request.headers, algorithm)}
+        names = {self.algorithm, wanted}
         self._checksums: dict[str, Digest] = {name: new_digest(name) for name in names}
         self._md5 = hashlib.md5(usedforsecurity=False)
         self._signed = hashlib.sha256() if self._sha256 is not None else None
@@ -62,7 +64,8 @@ class Digests:
         _check_size(headers, size)
         _check_md5(headers.get("content-md5"), self._md5.digest())
         computed = {name: encode(one.digest()) for name, one in self._checksums.items()}
-        told = told_checksum({**headers, **source.trailers}) if has_checksum else None
+        all_told = {**headers, **source.trailers} if source.trailers else headers
+        told = told_checksum(all_told) if has_checksum else None
         if told is not None and told[0] not in computed:
             raise s3_error("MalformedTrailerError", "The trailer was not announced.")
         if told is not None:
@@ -81,7 +84,7 @@ def receive(
     ``algorithm`` is that of the checksum to keep; None for the one that the client has chosen.
     """
     source = open_source(request, trust)
-    digests = Digests(request, algorithm or wanted_algorithm(request.headers))
+    digests = Digests(request, algorithm)
     size = pump(source, descriptor, digests.takers, request.body.length)
     return digests.finish(request.headers, source, size)
 
@@ -89,7 +92,7 @@ def receive(
 def read_document(request: Request, trust: Trust, *, has_checksum: bool = True) -> bytes:
     """Return the body of a request whose body is a document, verified like any other."""
     source = open_source(request, trust)
-    digests = Digests(request, wanted_algorithm(request.headers))
+    digests = Digests(request, None)
     body = source.read_all(_DOCUMENT_BYTES)
     for take in digests.takers:
         take(memoryview(body))

@@ -74,9 +74,10 @@ def place(exchange: Exchange, stored: Stored) -> tuple[str, list[Piece]]:
     settings = index.bucket(bucket)
     if settings is None:
         raise no_such_bucket(bucket)
-    check_write(exchange.headers, index.latest(bucket, key), key)
+    newest = index.latest(bucket, key)
+    check_write(exchange.headers, newest, key)
     version = new_version(settings)
-    return version, index.add(bucket, key, version, stored)
+    return version, index.add(bucket, key, version, stored, newest)
 
 
 def new_version(settings: dict[str, Any]) -> str:
