@@ -1,4 +1,4 @@
-"""The client of the storage benchmark: plain sockets and presigned links, in a process of its own.
+"""The client of the storage benchmark: plain sockets and ready requests, in a process of its own.
 
 It reads one job in JSON from its input, connects, says ``ready``, waits for a line, and writes the
 seconds that the job took. It computes no digest and looks at the bodies of no answer, so that it is
@@ -35,11 +35,8 @@ def _connect(job: Job) -> socket.socket:
     return stream
 
 
-def _head(job: Job, method: str, target: str, size: int) -> bytes:
-    return (
-        f"{method} {target} HTTP/1.1\r\nHost: {job['host']}:{job['port']}\r\n"
-        f"Content-Length: {size}\r\n\r\n"
-    ).encode()
+def _requests(job: Job, size: int) -> Iterator[bytes]:
+    return (f"{head}Content-Length: {size}\r\n\r\n".encode() for head in job["heads"])
 
 
 # ---------------------------------------------------------------- large objects, one by one
@@ -47,8 +44,8 @@ def _head(job: Job, method: str, target: str, size: int) -> bytes:
 
 def put_large(job: Job, streams: list[socket.socket]) -> None:
     [stream], block, size = streams, memoryview(bytes(range(256)) * (_ROOM // 256)), job["size"]
-    for target in job["targets"]:
-        stream.sendall(_head(job, "PUT", target, size))
+    for request in _requests(job, size):
+        stream.sendall(request)
         for _ in range(size // _ROOM):
             stream.sendall(block)
         _read_answer(stream, bytearray(_ROOM), 0)
@@ -56,8 +53,8 @@ def put_large(job: Job, streams: list[socket.socket]) -> None:
 
 def get_large(job: Job, streams: list[socket.socket]) -> None:
     [stream], space = streams, bytearray(_ROOM)
-    for target in job["targets"]:
-        stream.sendall(_head(job, "GET", target, 0))
+    for request in _requests(job, 0):
+        stream.sendall(request)
         _read_answer(stream, space, job["size"])
 
 
@@ -81,11 +78,11 @@ def _read_answer(stream: socket.socket, space: bytearray, size: int) -> None:
 
 def put_small(job: Job, streams: list[socket.socket]) -> None:
     body = b"x" * job["size"]
-    _exchange_all(streams, (_head(job, "PUT", one, len(body)) + body for one in job["targets"]), 0)
+    _exchange_all(streams, (one + body for one in _requests(job, len(body))), 0)
 
 
 def get_small(job: Job, streams: list[socket.socket]) -> None:
-    _exchange_all(streams, (_head(job, "GET", one, 0) for one in job["targets"]), job["size"])
+    _exchange_all(streams, _requests(job, 0), job["size"])
 
 
 def _exchange_all(streams: list[socket.socket], requests: Iterator[bytes], size: int) -> None:

@@ -12,14 +12,12 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-import boto3
-from botocore.config import Config
-
 from bench.figures import Figure
 from bench.places import PYTHON, ROOT
-from bench.processes import peak_bytes, resident_bytes
+from bench.processes import cpu_seconds, peak_bytes, resident_bytes
 from bench.scale import MIB, Scale
 from tests.localcloud.process import CloudProcess
+from tests.localcloud.s3_requests import Requests
 
 BUCKET = "bench"
 MEMORY = Path("/dev/shm")  # noqa: S108 - a folder of its own is made in it
@@ -28,32 +26,38 @@ CONNECTIONS = 16
 
 
 @dataclass(frozen=True)
+class Taken:
+    """What something took: seconds until the slowest client was done, and the cloud's CPU."""
+
+    seconds: float
+    cpu_s: float
+
+
+@dataclass(frozen=True)
 class Store:
-    """A bucket of a local cloud, and links into it."""
+    """A bucket of a local cloud, and requests to it."""
 
     cloud: CloudProcess
-    client: Any
+    requests: Requests
 
-    def links(self, method: str, names: Sequence[str]) -> list[str]:
-        """Return presigned links without their host: the server checks each signature."""
-        urls = (
-            self.client.generate_presigned_url(
-                method, Params={"Bucket": BUCKET, "Key": name}, ExpiresIn=3600
-            )
-            for name in names
-        )
-        return [url.partition("//")[2].partition("/")[2] for url in urls]
+    def heads(self, method: str, names: Sequence[str]) -> list[str]:
+        """Return requests as clients sign them, but for their length: the server checks each."""
+        found = []
+        for name in names:
+            target = f"{BUCKET}/{name}"
+            told = self.requests.head(method, target).items()
+            lines = "".join(f"{header}: {value}\r\n" for header, value in told)
+            found.append(f"{method} /{target} HTTP/1.1\r\n{lines}")
+        return found
 
-    def run(self, kind: str, links: Sequence[Sequence[str]], size: int, connections: int) -> float:
-        """Do it in as many processes as there are lists; return the seconds of the slowest."""
+    def run(self, kind: str, heads: Sequence[Sequence[str]], size: int, connections: int) -> Taken:
+        """Do it in as many processes as there are lists."""
         place = urlsplit(self.cloud.endpoint)
         shared = {"kind": kind, "size": size, "connections": connections}
-        jobs = [
-            {**shared, "host": place.hostname, "port": place.port,
-             "targets": [f"/{link}" for link in one]}
-            for one in links
-        ]  # fmt: skip
-        return _run(jobs)
+        shared |= {"host": place.hostname, "port": place.port}
+        before = cpu_seconds(self.cloud.pid)
+        seconds = _run([{**shared, "heads": one} for one in heads])
+        return Taken(seconds, cpu_seconds(self.cloud.pid) - before)
 
 
 def _run(jobs: Sequence[dict[str, Any]]) -> float:
@@ -117,45 +121,44 @@ def _open_cloud() -> Iterator[CloudProcess]:
 
 
 def _store(cloud: CloudProcess) -> Store:
-    keys = cloud.control("GET", "credentials")
-    client = boto3.client(
-        "s3",
-        endpoint_url=cloud.endpoint,
-        region_name="us-east-1",
-        aws_access_key_id=keys["access_key_id"],
-        aws_secret_access_key=keys["secret_access_key"],
-        config=Config(signature_version="s3v4"),
-    )
-    client.create_bucket(Bucket=BUCKET)
-    return Store(cloud, client)
+    store = Store(cloud, Requests(cloud))
+    assert store.requests.send("PUT", BUCKET).status == 200
+    return store
 
 
 def _measure_large(store: Store, size: int, connections: int) -> list[Figure]:
     """Each connection is a process of its own, and has two objects, one after the other."""
     names = [[f"large/{number}/{turn}" for turn in "ab"] for number in range(connections)]
     total = size * 2 * connections / MIB
-    put_s, get_s = (
-        store.run(kind, [store.links(method, one) for one in names], size, 1)
-        for kind, method in (("put_large", "put_object"), ("get_large", "get_object"))
+    put, get = (
+        store.run(kind, [store.heads(method, one) for one in names], size, 1)
+        for kind, method in (("put_large", "PUT"), ("get_large", "GET"))
     )
     for name in (name for one in names for name in one):
-        store.client.delete_object(Bucket=BUCKET, Key=name)
+        store.requests.send("DELETE", f"{BUCKET}/{name}")
     what = f"S3, objects of {size // MIB} MiB, {connections} at once"
     return [
-        Figure(f"{what}: PUT", total / put_s, "MiB/s", 400, is_minimum=True),
-        Figure(f"{what}: GET", total / get_s, "MiB/s", 1000, is_minimum=True),
+        _rate(f"{what}: PUT", total, put, "MiB/s", 400),
+        _rate(f"{what}: GET", total, get, "MiB/s", 1000),
     ]
 
 
 def _measure_small(store: Store, count: int) -> list[Figure]:
     """All connections are in one process, which never waits for one while another has news."""
     names = [f"small/{number}" for number in range(count)]
-    put_s, get_s = (
-        store.run(kind, [store.links(method, names)], SMALL_BYTES, CONNECTIONS)
-        for kind, method in (("put_small", "put_object"), ("get_small", "get_object"))
+    put, get = (
+        store.run(kind, [store.heads(method, names)], SMALL_BYTES, CONNECTIONS)
+        for kind, method in (("put_small", "PUT"), ("get_small", "GET"))
     )
     what = f"S3, objects of 4 KiB, {CONNECTIONS} at once"
     return [
-        Figure(f"{what}: PUT", count / put_s, "/s", 2000, is_minimum=True),
-        Figure(f"{what}: GET", count / get_s, "/s", 2000, is_minimum=True),
-    ]
+        _rate(f"{what}: PUT", count, put, "/s", 2000),
+        _rate(f"{what}: GET", count, get, "/s", 2000),
+        *(Figure(f"CPU of the cloud for each {name}", one.cpu_s / count * 1000, "ms")
+          for name, one in (("PUT of 4 KiB", put), ("GET of 4 KiB", get))),
+    ]  # fmt: skip
+
+
+def _rate(name: str, amount: float, taken: Taken, unit: str, least: float) -> Figure:
+    details = {"CPU of the cloud, ms for each": taken.cpu_s / amount * 1000}
+    return Figure(name, amount / taken.seconds, unit, least, is_minimum=True, details=details)

@@ -75,6 +75,7 @@ def attempt(call: Callable[..., Any], **parameters: Any) -> str:
     return ""
 
 
+@pytest.mark.slow
 def test_one_of_many_creates(s3: Any, bucket: str) -> None:
     for turn in range(10):
         known = {"Bucket": bucket, "Key": f"race/{turn}"}
@@ -88,6 +89,7 @@ def create(s3: Any, known: dict[str, str], number: int) -> str:
     return attempt(s3.put_object, **known, Body=str(number).encode(), IfNoneMatch="*")
 
 
+@pytest.mark.slow
 def test_no_update_is_lost(s3: Any, bucket: str) -> None:
     """Each adds one, again and again, on the condition that nobody else did meanwhile."""
     known = {"Bucket": bucket, "Key": "race/count"}
@@ -121,6 +123,7 @@ def test_one_of_many_completes(s3: Any, bucket: str) -> None:
     assert s3.get_object(**known)["Body"].read() == str(answers.index("")).encode()
 
 
+@pytest.mark.slow
 def test_readers_see_one_whole_write(s3: Any, bucket: str) -> None:
     known = {"Bucket": bucket, "Key": "race/whole"}
     bodies = [bytes([65 + number]) * (200_000 + number) for number in range(RACERS)]
@@ -140,6 +143,7 @@ def test_readers_see_one_whole_write(s3: Any, bucket: str) -> None:
     race(work)
 
 
+@pytest.mark.slow
 def test_an_object_that_is_being_read_may_go(
     s3: Any, bucket: str, requests: Requests, local_cloud: CloudProcess
 ) -> None:
@@ -210,6 +214,7 @@ def read_digest(s3: Any, known: dict[str, str]) -> str:
     return made.hexdigest()
 
 
+@pytest.mark.slow
 def test_large_objects_are_never_in_memory(
     s3: Any, bucket: str, requests: Requests, local_cloud: CloudProcess
 ) -> None:
@@ -223,6 +228,7 @@ def test_large_objects_are_never_in_memory(
     s3.delete_object(**known)
 
 
+@pytest.mark.slow
 def test_large_parts_are_never_in_memory(
     s3: Any, bucket: str, requests: Requests, local_cloud: CloudProcess
 ) -> None:

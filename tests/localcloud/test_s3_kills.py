@@ -13,6 +13,7 @@ from contextlib import closing
 from dataclasses import dataclass, field
 from typing import Any
 
+import pytest
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
@@ -105,6 +106,7 @@ def named_files(cloud: CloudProcess) -> set[str]:
     return {file for one in stored for file, _ in one.get("pieces", [])}
 
 
+@pytest.mark.slow
 def test_what_was_answered_survives_kills(new_cloud: NewCloud) -> None:
     cloud = new_cloud()
     cloud.start()
