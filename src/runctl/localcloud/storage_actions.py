@@ -13,12 +13,12 @@ _ACTIONS = {
     "CompleteMultipartUpload": "PutObject",
     "CopyObject": "PutObject",
     "CreateMultipartUpload": "PutObject",
+    "DeleteBucketCors": "PutBucketCORS",
+    "DeleteBucketOwnershipControls": "PutBucketOwnershipControls",
+    "DeleteBucketPublicAccessBlock": "PutBucketPublicAccessBlock",
     "DeleteBucketTagging": "PutBucketTagging",
-    "DeleteBucketEncryption": "PutEncryptionConfiguration",
-    "DeleteBucketLifecycle": "PutLifecycleConfiguration",
-    "DeleteObjects": "DeleteObject",
-    "GetBucketEncryption": "GetEncryptionConfiguration",
-    "GetBucketLifecycle": "GetLifecycleConfiguration",
+    "GetBucketCors": "GetBucketCORS",
+    "GetBucketNotificationConfiguration": "GetBucketNotification",
     "HeadBucket": "ListBucket",
     "HeadObject": "GetObject",
     "ListBuckets": "ListAllMyBuckets",
@@ -27,10 +27,21 @@ _ACTIONS = {
     "ListObjectsV2": "ListBucket",
     "ListObjectVersions": "ListBucketVersions",
     "ListParts": "ListMultipartUploadParts",
-    "PutBucketEncryption": "PutEncryptionConfiguration",
-    "PutBucketLifecycle": "PutLifecycleConfiguration",
+    "PutBucketCors": "PutBucketCORS",
+    "PutBucketNotificationConfiguration": "PutBucketNotification",
     "UploadPart": "PutObject",
     "UploadPartCopy": "PutObject",
+}
+# Settings whose actions do not speak of buckets; to remove one is to put it.
+_CONFIGURATIONS = {
+    "AccelerateConfiguration": "AccelerateConfiguration",
+    "AnalyticsConfiguration": "AnalyticsConfiguration",
+    "Encryption": "EncryptionConfiguration",
+    "IntelligentTieringConfiguration": "IntelligentTieringConfiguration",
+    "Inventory": "InventoryConfiguration",
+    "LifecycleConfiguration": "LifecycleConfiguration",
+    "Metrics": "MetricsConfiguration",
+    "Replication": "ReplicationConfiguration",
 }
 _OF_VERSIONS = ("DeleteObject", "GetObject", "GetObjectAcl", "GetObjectAttributes",
                 "GetObjectTagging", "PutObjectTagging", "DeleteObjectTagging")  # fmt: skip
@@ -44,10 +55,16 @@ _FROM_HEADERS = (
 
 def action_of(address: Address) -> str:
     """Return the action, such as ``s3:GetObject``."""
-    name = _ACTIONS.get(address.operation, address.operation)
+    name = _ACTIONS.get(address.operation) or _of_setting(address) or address.operation
     if name in _OF_VERSIONS and address.query.get("versionId"):
         name = name.replace("Object", "ObjectVersion", 1)
     return f"s3:{name}"
+
+
+def _of_setting(address: Address) -> str | None:
+    verb, _, setting = address.operation.partition("Bucket")
+    known = _CONFIGURATIONS.get(setting) if address.part else None
+    return None if known is None else f"{'Get' if verb == 'Get' else 'Put'}{known}"
 
 
 def resource_of(address: Address) -> str:

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Callable
 from typing import Any
 
+from botocore.exceptions import ClientError
+
+from tests.fidelity.iam_things import make_key, make_user, policy
 from tests.fidelity.s3_things import (
     NO_BUCKET,
     anonymous,
@@ -19,7 +23,7 @@ from tests.fidelity.s3_things import (
     version_4,
 )
 from tests.fidelity.table import Answered, Parameters, Refused, Row, Story, World
-from tests.fidelity.world import code_of
+from tests.fidelity.world import code_of, wait_until
 
 RULE = {"ID": "all", "Status": "Enabled", "Filter": {"Prefix": ""}, "Expiration": {"Days": 3}}
 CORS = {"CORSRules": [{"AllowedMethods": ["GET"], "AllowedOrigins": ["*"]}]}
@@ -174,6 +178,14 @@ TAGS = [
         of_bare(LifecycleConfiguration={"Rules": [{**RULE, "Expiration": {"Days": 0}}]}),
         Refused("InvalidArgument", "", 400)),
 ]  # fmt: skip
+OWNERS = [
+    row("a bucket is its owner's, as expected", "get_bucket_location",
+        lambda w: {"Bucket": bare(w), "ExpectedBucketOwner": w.account}, Answered()),
+    row("a bucket is not somebody else's", "get_bucket_location",
+        of_bare(ExpectedBucketOwner="111122223333"), Refused("AccessDenied", "", 403)),
+    row("owners are told by their canonical ids", "get_bucket_acl", of_bare(),
+        Answered(lambda a: len(a["Owner"]["ID"]) == 64 and int(a["Owner"]["ID"], 16))),
+]  # fmt: skip
 LISTS = [
     row("all buckets are listed by name", "list_buckets", {},
         Answered(lambda a: [one["Name"] for one in a["Buckets"]]
@@ -182,7 +194,7 @@ LISTS = [
         lambda w: {"Prefix": bare(w)},
         Answered(lambda a: len(a["Buckets"]) == 1 and a["Prefix"] == a["Buckets"][0]["Name"])),
 ]  # fmt: skip
-ROWS = [*NAMES, *MISSING, *HEADS, *UNSET, *POLICIES, *TAGS, *LISTS]
+ROWS = [*NAMES, *MISSING, *HEADS, *UNSET, *POLICIES, *TAGS, *OWNERS, *LISTS]
 
 
 def _public(bucket: str) -> str:
@@ -310,6 +322,56 @@ def _every_answer_has_an_id(world: World) -> None:
     assert headers["server"] == "AmazonS3"
 
 
+def _user_who_may(world: World, *actions: str) -> Any:
+    """Return a client of a user who may do this to the bucket of all."""
+    iam, name, arn = world.client("iam"), make_user(world), f"arn:aws:s3:::{world.bucket}"
+    allowed = policy({"Action": [*actions], "Resource": [arn, f"{arn}/*"]})
+    iam.put_user_policy(UserName=name, PolicyName="own", PolicyDocument=allowed)
+    world.later(lambda: iam.delete_user_policy(UserName=name, PolicyName="own"))
+    key = make_key(world, name)
+    return client_with(
+        world,
+        aws_access_key_id=key["AccessKeyId"],
+        aws_secret_access_key=key["SecretAccessKey"],
+        aws_session_token=None,
+    )
+
+
+def _refusal(call: Callable[..., Any], **parameters: Any) -> str:
+    try:
+        call(**parameters)
+    except ClientError as error:
+        return str(error.response["Error"]["Code"])
+    return ""
+
+
+def _who_may_not_list_does_not_know_what_is_missing(world: World) -> None:
+    there = {"Bucket": world.bucket, "Key": ten(world)}
+    missing = {"Bucket": world.bucket, "Key": "no/such/key"}
+    reader = _user_who_may(world, "s3:GetObject")
+    wait_until(lambda: not _refusal(reader.head_object, **there), "the policy never held")
+    assert _refusal(reader.get_object, **missing) == "AccessDenied"
+    assert _refusal(reader.head_object, **missing) == "403"
+    assert _refusal(reader.put_object, **there, Body=b"x") == "AccessDenied"
+    lister = _user_who_may(world, "s3:GetObject", "s3:ListBucket")
+    wait_until(lambda: not _refusal(lister.head_object, **there), "the policy never held")
+    assert _refusal(lister.get_object, **missing) == "NoSuchKey"
+    assert _refusal(lister.head_object, **missing) == "404"
+
+
+def _each_of_many_is_judged(world: World) -> None:
+    """Whether many may be deleted is asked of each; and tags need a right of their own."""
+    writer = _user_who_may(world, "s3:PutObject")
+    known = {"Bucket": world.bucket, "Key": world.name("judged")}
+    wait_until(lambda: not _refusal(writer.put_object, **known, Body=b"x"), "it never held")
+    wanted = {"Objects": [{"Key": known["Key"]}]}
+    answer = writer.delete_objects(Bucket=world.bucket, Delete=wanted)
+    assert [one["Code"] for one in answer["Errors"]] == ["AccessDenied"]
+    assert "Deleted" not in answer
+    assert _refusal(writer.put_object, **known, Body=b"x", Tagging="a=b") == "AccessDenied"
+    assert world.client("s3").get_object(**known)["Body"].read() == b"x"
+
+
 API = "Amazon S3 API Reference, "
 STORIES = [
     Story("S3: a bucket that is not empty is not deleted", _a_bucket_is_made_and_deleted,
@@ -327,6 +389,10 @@ STORIES = [
           _a_presigned_url_is_for_everybody_for_a_while, "Amazon S3 User Guide, Presigned URLs"),
     Story("S3: a presigned PUT stores", _a_presigned_put_stores,
           "Amazon S3 User Guide, Presigned URLs"),
+    Story("S3: who may not list does not know what is missing",
+          _who_may_not_list_does_not_know_what_is_missing, f"{API}GetObject"),
+    Story("S3: each of many that are to be deleted is judged", _each_of_many_is_judged,
+          f"{API}DeleteObjects"),
     Story("S3: every answer of S3 has an id", _every_answer_has_an_id,
           f"{API}Common response headers"),
 ]  # fmt: skip

@@ -24,7 +24,7 @@ def get_acl(exchange: Exchange) -> Response:
     """Return the ACL that everything has: the owner's full control."""
     if exchange.address.key:
         find(exchange)
-    _, owner = exchange.settings, exchange.s3.owner
+    _, owner = exchange.settings, exchange.s3.owner_id
     grantee = (
         '<Grantee xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance" '
         f'xsi:type="CanonicalUser"><ID>{owner}</ID></Grantee>'

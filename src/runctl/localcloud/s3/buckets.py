@@ -112,7 +112,7 @@ def list_buckets(exchange: Exchange) -> Response:
     limit = limit_of(query, "max-buckets", _MOST_BUCKETS)
     shown = found[:limit]
     members = {
-        "Owner": {"ID": exchange.s3.owner},
+        "Owner": {"ID": exchange.s3.owner_id},
         "Buckets": {"Bucket": shown},
         "Prefix": prefix or None,
         "ContinuationToken": seal(shown[-1]["Name"]) if len(found) > limit else None,

@@ -35,6 +35,7 @@ def copy_object(exchange: Exchange) -> Response:
     replaces = _directive(exchange, "x-amz-metadata-directive") == "REPLACE"
     if not replaces and source.is_latest and not any(name in headers for name in _CHANGES):
         _check_place(exchange, bucket, source.key)
+    exchange.s3.authorise_tags(exchange)
     tags_replaced = _directive(exchange, "x-amz-tagging-directive") == "REPLACE"
     fresh = kept_headers(headers, settings)
     own = {name: value for name, value in fresh.items() if name in _CHANGES}
@@ -121,7 +122,7 @@ def find_source(exchange: Exchange) -> tuple[Version, str]:
         raise bad_argument("x-amz-copy-source", text, words)
     if exchange.s3.index.bucket(bucket) is None:
         raise no_such_bucket(bucket)
-    exchange.s3.authorise_read(exchange, bucket, key)
+    exchange.s3.authorise_read(exchange, bucket, key, version)
     found = _version(exchange, bucket, key, version)
     check_read(exchange.headers, found, "x-amz-copy-source-if-")
     return found, bucket

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import logging
 import time
 from collections.abc import Callable
@@ -117,6 +118,8 @@ class S3:
     ) -> None:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         self.owner = owner
+        self.owner_id = hashlib.sha256(owner.encode()).hexdigest()
+        """The owner's canonical id, which S3 tells instead of the account."""
         self.clock = clock
         self._database = Database(folder / "index.db", is_durable=is_durable)
         self.index = Index(self._database)
@@ -159,14 +162,33 @@ class S3:
         policy = bucket["settings"].get("policy") if bucket else None
         if address.operation != "DeleteObjects":  # which is judged key by key
             self._hooks.authorise(caller, address, request, policy)
+        self._check_owner(exchange)
         response = _handler(address)(exchange)
         if mishap is not None:
             response.cut_after = mishap.cut_after
         return response
 
-    def authorise_read(self, exchange: Exchange, bucket: str, key: str) -> None:
+    def _check_owner(self, exchange: Exchange) -> None:
+        """Raise where the caller expects a bucket to be somebody else's."""
+        told = exchange.headers.get("x-amz-expected-bucket-owner", self.owner)
+        source = exchange.headers.get("x-amz-source-expected-bucket-owner", self.owner)
+        if exchange.bucket is not None and {told, source} != {self.owner}:
+            raise s3_error("AccessDenied", "Access Denied")
+
+    def authorise_read(self, exchange: Exchange, bucket: str, key: str, version: str) -> None:
         """Raise where the caller may not read the source of a copy."""
-        self._authorise(exchange, Address("GetObject", bucket, key, {}, ""))
+        query = {"versionId": version} if version else {}
+        self._authorise(exchange, Address("GetObject", bucket, key, query, ""))
+
+    def authorise_list(self, exchange: Exchange) -> None:
+        """Raise where the caller may not know what a bucket does not hold."""
+        self._authorise(exchange, Address("ListObjects", exchange.address.bucket, "", {}, ""))
+
+    def authorise_tags(self, exchange: Exchange) -> None:
+        """Raise where the caller may not give tags to what is being stored."""
+        if exchange.headers.get("x-amz-tagging"):
+            bucket, key = exchange.address.bucket, exchange.address.key
+            self._authorise(exchange, Address("PutObjectTagging", bucket, key, {}, ""))
 
     def authorise_delete(self, exchange: Exchange, key: str, version: str | None) -> None:
         """Raise where the caller may not delete one of the objects that a request names."""

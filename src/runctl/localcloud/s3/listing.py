@@ -112,6 +112,6 @@ def content(
         "ChecksumAlgorithm": stored.algorithm or None,
         "ChecksumType": stored.checksum_type if stored.algorithm else None,
         "Size": stored.size,
-        "Owner": {"ID": exchange.s3.owner} if has_owner else None,
+        "Owner": {"ID": exchange.s3.owner_id} if has_owner else None,
         "StorageClass": stored.storage_class,
     }

@@ -58,8 +58,8 @@ def _told(exchange: Exchange, upload: Upload) -> dict[str, Any]:
         "UploadId": upload.ident,
         "Initiated": iso(body["started"]),
         "StorageClass": body["headers"].get("x-amz-storage-class", "STANDARD"),
-        "Initiator": {"ID": exchange.s3.owner},
-        "Owner": {"ID": exchange.s3.owner},
+        "Initiator": {"ID": exchange.s3.owner_id},
+        "Owner": {"ID": exchange.s3.owner_id},
         "ChecksumAlgorithm": body["algorithm"],
         "ChecksumType": "COMPOSITE" if body["is_composite"] else "FULL_OBJECT",
     }

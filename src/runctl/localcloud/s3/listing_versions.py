@@ -74,5 +74,5 @@ def _marker(exchange: Exchange, found: Version, encode: Callable[[str], str]) ->
         "VersionId": found.version,
         "IsLatest": found.is_latest,
         "LastModified": iso(found.stored.modified),
-        "Owner": {"ID": exchange.s3.owner},
+        "Owner": {"ID": exchange.s3.owner_id},
     }

@@ -28,6 +28,8 @@ def find(exchange: Exchange) -> Version:
     if wanted is not None:
         return _find_version(exchange, wanted)
     newest = exchange.s3.index.latest(address.bucket, address.key)
+    if newest is None or newest.is_marker:
+        exchange.s3.authorise_list(exchange)  # else not even that may be known
     if newest is None:
         raise no_such_key(address.key)
     if newest.is_marker:

@@ -14,69 +14,8 @@ from runctl.localcloud.s3.errors import S3Error, bad_argument, malformed, s3_err
 from runctl.localcloud.s3.exchange import Exchange, answer_xml
 from runctl.localcloud.s3.metadata import read_tags
 from runctl.localcloud.s3.policies import check_policy, is_public
+from runctl.localcloud.s3.setting_documents import LISTS, NAMED, ROOTS, UNSET
 
-_UNSET: dict[str, tuple[str, str]] = {
-    "cors": ("NoSuchCORSConfiguration", "The CORS configuration does not exist"),
-    "lifecycle": (
-        "NoSuchLifecycleConfiguration",
-        "The lifecycle configuration does not exist",
-    ),
-    "object-lock": (
-        "ObjectLockConfigurationNotFoundError",
-        "Object Lock configuration does not exist for this bucket",
-    ),
-    "ownershipControls": (
-        "OwnershipControlsNotFoundError",
-        "The bucket ownership controls were not found",
-    ),
-    "policy": ("NoSuchBucketPolicy", "The bucket policy does not exist"),
-    "publicAccessBlock": (
-        "NoSuchPublicAccessBlockConfiguration",
-        "The public access block configuration was not found",
-    ),
-    "replication": (
-        "ReplicationConfigurationNotFoundError",
-        "The replication configuration was not found",
-    ),
-    "tagging": ("NoSuchTagSet", "The TagSet does not exist"),
-    "website": (
-        "NoSuchWebsiteConfiguration",
-        "The specified bucket does not have a website configuration",
-    ),
-}
-_ENCRYPTION_RULE = {
-    "ApplyServerSideEncryptionByDefault": {"SSEAlgorithm": "AES256"},
-    "BucketKeyEnabled": False,
-}
-# The outermost element of each document, and its members while nothing is set.
-_ROOTS: dict[str, tuple[str, dict[str, Any]]] = {
-    "accelerate": ("AccelerateConfiguration", {}),
-    "cors": ("CORSConfiguration", {}),
-    "encryption": ("ServerSideEncryptionConfiguration", {"Rule": _ENCRYPTION_RULE}),
-    "lifecycle": ("LifecycleConfiguration", {}),
-    "logging": ("BucketLoggingStatus", {}),
-    "notification": ("NotificationConfiguration", {}),
-    "object-lock": ("ObjectLockConfiguration", {}),
-    "ownershipControls": ("OwnershipControls", {}),
-    "publicAccessBlock": ("PublicAccessBlockConfiguration", {}),
-    "replication": ("ReplicationConfiguration", {}),
-    "requestPayment": ("RequestPaymentConfiguration", {"Payer": "BucketOwner"}),
-    "tagging": ("Tagging", {}),
-    "versioning": ("VersioningConfiguration", {}),
-    "website": ("WebsiteConfiguration", {}),
-    "analytics": ("AnalyticsConfiguration", {}),
-    "intelligent-tiering": ("IntelligentTieringConfiguration", {}),
-    "inventory": ("InventoryConfiguration", {}),
-    "metrics": ("MetricsConfiguration", {}),
-}
-_LISTS = {
-    "analytics": "ListBucketAnalyticsConfigurationResult",
-    "intelligent-tiering": "ListBucketIntelligentTieringConfigurationsOutput",
-    "inventory": "ListInventoryConfigurationsResult",
-    "metrics": "ListMetricsConfigurationsResult",
-}
-NAMED = tuple(_LISTS)
-"""Of these there are several in a bucket, each with an id."""
 _TRANSITION = {"x-amz-transition-default-minimum-object-size": "all_storage_classes_128K"}
 _BUCKET_TAGS = 50
 
@@ -99,28 +38,28 @@ def get_setting(exchange: Exchange) -> Response:
         return Response(200, {"Content-Type": kind, **told}, document.encode())
     if part in NAMED:
         raise s3_error("NoSuchConfiguration", "The specified configuration does not exist.")
-    if part in _UNSET:
+    if part in UNSET:
         raise _unset(exchange, part)
-    if part not in _ROOTS:
+    if part not in ROOTS:
         raise s3_error("NotImplemented", f"The local cloud does not support {part}.")
-    return answer_xml(*_ROOTS[part])
+    return answer_xml(*ROOTS[part])
 
 
 def _unset(exchange: Exchange, part: str) -> S3Error:
-    code, words = _UNSET[part]
+    code, words = UNSET[part]
     return s3_error(code, words, BucketName=exchange.address.bucket)
 
 
 def _list_named(exchange: Exchange) -> Response:
     part = exchange.address.part
     found = "".join(
-        document[document.index(f"<{_ROOTS[part][0]}") :]
+        document[document.index(f"<{ROOTS[part][0]}") :]
         for slot, document in sorted(exchange.settings["settings"].items())
         if slot.startswith(f"{part}:")
     )
     body = (
-        f'<?xml version="1.0" encoding="UTF-8"?>\n<{_LISTS[part]} xmlns="{xml.NAMESPACE}">'
-        f"<IsTruncated>false</IsTruncated>{found}</{_LISTS[part]}>"
+        f'<?xml version="1.0" encoding="UTF-8"?>\n<{LISTS[part]} xmlns="{xml.NAMESPACE}">'
+        f"<IsTruncated>false</IsTruncated>{found}</{LISTS[part]}>"
     )
     return Response(200, {"Content-Type": "application/xml"}, body.encode())
 
@@ -128,7 +67,7 @@ def _list_named(exchange: Exchange) -> Response:
 def put_setting(exchange: Exchange) -> Response:
     """Change a setting."""
     part, settings = exchange.address.part, exchange.settings
-    if part != "policy" and part not in _ROOTS:
+    if part != "policy" and part not in ROOTS:
         raise s3_error("MethodNotAllowed", f"{part} of a bucket cannot be set.")
     document = _checked(exchange, part, exchange.document())
     name, index = exchange.address.bucket, exchange.s3.index
@@ -153,7 +92,7 @@ def _checked(exchange: Exchange, part: str, body: bytes) -> str:
         return text
     if part == "tagging":
         read_tags(body, _BUCKET_TAGS)
-    root = xml.read(body, _ROOTS[part][0])
+    root = xml.read(body, ROOTS[part][0])
     if part in NAMED and (xml.text(root, "Id") or "") != exchange.query.get("id"):
         raise bad_argument("id", exchange.query.get("id", ""), "The id is not the document's")
     if part == "lifecycle":

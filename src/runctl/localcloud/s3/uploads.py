@@ -36,6 +36,7 @@ def create_upload(exchange: Exchange) -> Response:
     """Begin an upload."""
     headers, address = exchange.headers, exchange.address
     check_acl(headers)
+    exchange.s3.authorise_tags(exchange)
     algorithm, kind = _checksums(exchange)
     body = {
         "started": exchange.s3.clock(),

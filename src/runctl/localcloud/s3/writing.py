@@ -24,6 +24,7 @@ def put_object(exchange: Exchange) -> Response:
     settings, headers = exchange.settings, exchange.headers
     check_length(headers)
     check_acl(headers)
+    exchange.s3.authorise_tags(exchange)
     kept, tags = kept_headers(headers, settings), tags_of_header(headers)
     _check_early(exchange)
     with exchange.s3.files.new() as (name, descriptor):
