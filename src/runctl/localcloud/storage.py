@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 from runctl.localcloud.http.messages import Request, Response
 from runctl.localcloud.identity import Principal
 from runctl.localcloud.s3.address import Address
+from runctl.localcloud.s3.chunks import Trust
 from runctl.localcloud.s3.engine import S3, Hooks, Mishap
 from runctl.localcloud.s3.errors import s3_error, write_error
-from runctl.localcloud.s3.chunks import Trust
 from runctl.localcloud.storage_actions import action_of, conditions_of, resource_of
 from runctl.localcloud.wire.errors import AwsError
 from runctl.localcloud.wire.signature import Scope, verify
