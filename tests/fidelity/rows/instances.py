@@ -468,6 +468,9 @@ def _a_life(world: World) -> None:
     ident = made["InstanceId"]
     world.later(lambda: ec2.terminate_instances(InstanceIds=[ident]))
     assert made["State"] == {"Code": 0, "Name": "pending"}
+    assert made["StateReason"] == {"Code": "pending", "Message": "pending"}
+    assert "PublicIpAddress" not in made
+    assert made["BlockDeviceMappings"] == []
     _wait(ec2, "instance_running", ident)
     [stopping] = ec2.stop_instances(InstanceIds=[ident])["StoppingInstances"]
     assert (stopping["PreviousState"]["Code"], stopping["CurrentState"]["Code"]) == (16, 64)

@@ -55,6 +55,37 @@ def test_an_instance_is_pending_and_then_runs(rehearsal: Rehearsal) -> None:
     assert rehearsal.tier.machines[ident].spec.login == "ubuntu"
 
 
+def test_what_a_pending_instance_does_not_have_yet(rehearsal: Rehearsal) -> None:
+    [ident] = run(rehearsal)
+    found = describe(rehearsal, ident)
+    assert found["StateReason"] == {"Code": "pending", "Message": "pending"}
+    assert "PublicIpAddress" not in found
+    assert (found["PublicDnsName"], found["BlockDeviceMappings"]) == ("", [])
+    [interface] = found["NetworkInterfaces"]
+    assert "Association" not in interface
+    assert interface["Attachment"]["Status"] == "attaching"
+    rehearsal.advance(1)
+    found = describe(rehearsal, ident)
+    assert "StateReason" not in found
+    [interface] = found["NetworkInterfaces"]
+    assert interface["Association"]["PublicIp"] == found["PublicIpAddress"]
+    assert interface["Attachment"]["Status"] == "attached"
+
+
+def test_a_stopped_instance_has_no_public_address(rehearsal: Rehearsal) -> None:
+    ec2, [ident] = rehearsal.client("ec2"), run(rehearsal)
+    rehearsal.advance(1)
+    ec2.stop_instances(InstanceIds=[ident])
+    rehearsal.advance(1)
+    found = describe(rehearsal, ident)
+    assert "PublicIpAddress" not in found
+    assert found["BlockDeviceMappings"]
+    [interface] = ec2.describe_network_interfaces()["NetworkInterfaces"]
+    for one in (interface, found["NetworkInterfaces"][0]):
+        assert "Association" not in one
+        assert "Association" not in one["PrivateIpAddresses"][0]
+
+
 def test_an_instance_ends_and_leaves_nothing(rehearsal: Rehearsal) -> None:
     ec2 = rehearsal.client("ec2")
     [ident] = run(rehearsal)

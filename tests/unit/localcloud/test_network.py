@@ -31,6 +31,13 @@ def run(rehearsal: Rehearsal, region: str = "us-east-1", **more: Any) -> Any:
     return answer["Instances"][0]
 
 
+def up(rehearsal: Rehearsal, made: Any, region: str = "us-east-1") -> Any:
+    """Wait until an instance runs, and has all its names."""
+    rehearsal.advance(1)
+    found = rehearsal.client("ec2", region).describe_instances(InstanceIds=[made["InstanceId"]])
+    return found["Reservations"][0]["Instances"][0]
+
+
 @pytest.fixture
 def ec2(rehearsal: Rehearsal) -> Any:
     return rehearsal.client("ec2")
@@ -320,7 +327,7 @@ def test_an_instance_has_a_place_in_the_default_network(rehearsal: Rehearsal, ec
     [subnet] = ec2.describe_subnets(SubnetIds=[made["SubnetId"]])["Subnets"]
     assert subnet["AvailabilityZone"] == "us-east-1b"
     assert subnet["AvailableIpAddressCount"] == 4090
-    address = made["PrivateIpAddress"]
+    address = up(rehearsal, made)["PrivateIpAddress"]
     assert IPv4Address(address) in IPv4Network(subnet["CidrBlock"])
     assert made["PrivateDnsName"] == f"ip-{address.replace('.', '-')}.ec2.internal"
     assert [one["GroupName"] for one in made["SecurityGroups"]] == ["default"]
@@ -332,7 +339,7 @@ def test_an_instance_has_a_place_in_the_default_network(rehearsal: Rehearsal, ec
 
 
 def test_names_in_other_regions(rehearsal: Rehearsal) -> None:
-    made = run(rehearsal, "us-west-2")
+    made = up(rehearsal, run(rehearsal, "us-west-2"), "us-west-2")
     assert made["PrivateDnsName"].endswith(".us-west-2.compute.internal")
     assert made["PublicDnsName"].endswith(".us-west-2.compute.amazonaws.com")
 
@@ -360,12 +367,12 @@ def test_the_place_is_free_again_once_the_instance_has_ended(
 def test_a_private_subnet_gives_no_public_address(rehearsal: Rehearsal, ec2: Any) -> None:
     vpc = ec2.create_vpc(CidrBlock="10.1.0.0/16")["Vpc"]["VpcId"]
     subnet = ec2.create_subnet(VpcId=vpc, CidrBlock="10.1.1.0/24")["Subnet"]["SubnetId"]
-    made = run(rehearsal, SubnetId=subnet)
+    made = up(rehearsal, run(rehearsal, SubnetId=subnet))
     assert made.get("PublicIpAddress") is None
     assert made["PublicDnsName"] == ""
     assert made["VpcId"] == vpc
     asked = [{"DeviceIndex": 0, "SubnetId": subnet, "AssociatePublicIpAddress": True}]
-    made = run(rehearsal, NetworkInterfaces=asked)
+    made = up(rehearsal, run(rehearsal, NetworkInterfaces=asked))
     assert made["PublicIpAddress"] == made["PrivateIpAddress"]
 
 

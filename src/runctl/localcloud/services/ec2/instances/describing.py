@@ -9,6 +9,7 @@ from runctl.localcloud.api import Call, operation
 from runctl.localcloud.services.ec2.filters import Filter, apply, path
 from runctl.localcloud.services.ec2.idents import INSTANCE, find_all
 from runctl.localcloud.services.ec2.instances.states import state_of
+from runctl.localcloud.services.ec2.instances.telling import told
 from runctl.localcloud.services.ec2.paging import page
 from runctl.localcloud.state.records import Record
 from runctl.localcloud.wire.errors import AwsError
@@ -71,7 +72,7 @@ FILTERS: Mapping[str, Filter] = {
 @operation("ec2", "DescribeInstances")
 def describe_instances(call: Call) -> dict[str, Any]:
     """List instances by reservation."""
-    found = apply(FILTERS, call.get("Filters"), _named(call))
+    found = apply(FILTERS, call.get("Filters"), [told(one) for one in _named(call)])
     if call.get("InstanceIds") and call.get("MaxResults"):
         raise AwsError(
             "InvalidParameterCombination",

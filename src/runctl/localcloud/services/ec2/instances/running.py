@@ -8,6 +8,7 @@ from runctl.localcloud.api import Call, operation
 from runctl.localcloud.services.ec2 import tokens
 from runctl.localcloud.services.ec2.instances.creation import create_instances
 from runctl.localcloud.services.ec2.instances.describing import reservations_of
+from runctl.localcloud.services.ec2.instances.telling import told
 from runctl.localcloud.services.ec2.launchtemplates import resolve
 from runctl.localcloud.services.ec2.spot.options import check_market
 from runctl.localcloud.services.ec2.spot.requests import make_spot_request
@@ -66,5 +67,5 @@ def _reservation(call: Call, ident: str) -> Record:
             "IdempotentInstanceTerminated",
             "The request token is associated with an instance that is terminated already.",
         )
-    ordered = sorted(found, key=lambda one: one["AmiLaunchIndex"])
+    ordered = sorted(map(told, found), key=lambda one: one["AmiLaunchIndex"])
     return {**reservations_of(ordered)[0], "Groups": []}

@@ -15,10 +15,6 @@ from runctl.localcloud.services.ec2.instances.ending import end_instances, stop_
 from runctl.localcloud.services.ec2.instances.machine import machine_spec
 from runctl.localcloud.services.ec2.instances.states import give_reason, set_state, state_of
 from runctl.localcloud.services.ec2.network import release_place
-from runctl.localcloud.services.ec2.network.publicity import (
-    give_public_address,
-    take_public_address,
-)
 from runctl.localcloud.services.ec2.spot.following import follow_end, follow_stop
 from runctl.localcloud.services.ec2.spot.interruption import carry_out
 from runctl.localcloud.services.ec2.spot.records import KIND as SPOT_REQUEST
@@ -72,7 +68,6 @@ def _run(cloud: Cloud, region: str, ident: str) -> None:
         instance = table.edit(ident)
         set_state(instance, "running")
         instance |= {"_RunningSince": cloud.clock(), "_HasRun": True}
-        give_public_address(instance)
     cloud.journal.note("running", instance=ident, region=region)
     # It may have switched itself off while it was pending, when nobody was told.
     cloud.settle_later(0.0, "instance", region, ident)
@@ -150,7 +145,6 @@ def _stop(cloud: Cloud, region: str, instance: Record) -> None:
         stopped = table.edit(ident)
         set_state(stopped, "stopped")
         stopped |= {"_RunningSince": None, "_IsForced": False}
-        take_public_address(stopped)
         request = follow_stop(transaction, region, stopped, cloud.clock())
     if request is not None:
         cloud.settle_later(cloud.pace.spot_again_s, SPOT_REQUEST, region, request)

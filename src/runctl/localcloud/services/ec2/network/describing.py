@@ -18,6 +18,8 @@ from runctl.localcloud.services.ec2.idents import (
     find,
     find_all,
 )
+from runctl.localcloud.services.ec2.instances.states import state_of
+from runctl.localcloud.services.ec2.instances.telling import told_interface
 from runctl.localcloud.services.ec2.network.defaults import ensure
 from runctl.localcloud.services.ec2.network.placement import GROUPS_AT_MOST
 from runctl.localcloud.services.ec2.network.records import DHCP_OPTIONS
@@ -158,7 +160,7 @@ def describe_route_tables(call: Call) -> dict[str, Any]:
 def describe_network_interfaces(call: Call) -> dict[str, Any]:
     """List network interfaces."""
     found = _named(call, INTERFACE, "NetworkInterfaceIds")
-    found = apply(_INTERFACE_FILTERS, call.get("Filters"), found)
+    found = apply(_INTERFACE_FILTERS, call.get("Filters"), [_told(call, one) for one in found])
     found = [{**one, "TagSet": one["Tags"]} for one in found]
     return page(call, "NetworkInterfaces", found, sort_by="NetworkInterfaceId")
 
@@ -221,6 +223,11 @@ def describe_account_attributes(call: Call) -> dict[str, Any]:
             if name in known
         ]
     }
+
+
+def _told(call: Call, interface: Record) -> Record:
+    instance = call.table("instance").get(interface["Attachment"]["InstanceId"])
+    return interface if instance is None else told_interface(interface, state_of(instance))
 
 
 def _named(call: Call, noun: Noun, parameter: str) -> list[Record]:
