@@ -468,9 +468,7 @@ def _a_life(world: World) -> None:
     ident = made["InstanceId"]
     world.later(lambda: ec2.terminate_instances(InstanceIds=[ident]))
     assert made["State"] == {"Code": 0, "Name": "pending"}
-    assert made["StateReason"] == {"Code": "pending", "Message": "pending"}
-    assert "PublicIpAddress" not in made
-    assert made["BlockDeviceMappings"] == []
+    assert _is_bare(made)
     _wait(ec2, "instance_running", ident)
     [stopping] = ec2.stop_instances(InstanceIds=[ident])["StoppingInstances"]
     assert (stopping["PreviousState"]["Code"], stopping["CurrentState"]["Code"]) == (16, 64)
@@ -490,6 +488,12 @@ def _a_life(world: World) -> None:
     [again] = ec2.terminate_instances(InstanceIds=[ident])["TerminatingInstances"]
     assert again["CurrentState"]["Code"] == 48
     assert code_of(ec2.start_instances, InstanceIds=[ident]) == "IncorrectInstanceState"
+
+
+def _is_bare(made: Mapping[str, Any]) -> bool:
+    """Tell whether it has nothing yet of what comes while it is pending."""
+    has_begun = made["StateReason"] == {"Code": "pending", "Message": "pending"}
+    return has_begun and "PublicIpAddress" not in made and made["BlockDeviceMappings"] == []
 
 
 def _shutdown_from_inside_ends(world: World) -> None:
