@@ -11,7 +11,7 @@ import hmac
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
-from urllib.parse import parse_qsl, quote, unquote
+from urllib.parse import parse_qsl, quote, unquote_to_bytes
 
 from runctl.localcloud.http.messages import Request
 from runctl.localcloud.wire.errors import AwsError
@@ -211,13 +211,13 @@ def _header(request: Request, name: str) -> str:
 
 
 def _canonical_path(path: str, service: str) -> str:
-    plain = quote(unquote(path), safe="/" + _SAFE)
+    plain = quote(unquote_to_bytes(path), safe="/" + _SAFE)
     return plain if service == "s3" else quote(plain, safe="/" + _SAFE)
 
 
 def _canonical_query(query: str) -> str:
     pairs = [
-        (quote(unquote(name), safe=_SAFE), quote(unquote(value), safe=_SAFE))
+        (quote(unquote_to_bytes(name), safe=_SAFE), quote(unquote_to_bytes(value), safe=_SAFE))
         for name, _, value in (part.partition("=") for part in query.split("&") if part)
         if name != "X-Amz-Signature"
     ]
