@@ -19,8 +19,9 @@ from runctl.localcloud.http.messages import Request, Response
 from runctl.localcloud.identity import Principal
 from runctl.localcloud.state.records import Table, Transaction
 from runctl.localcloud.wire import answers
+from runctl.localcloud.wire.error_answers import write_error
 from runctl.localcloud.wire.errors import AwsError
-from runctl.localcloud.wire.models import NAMES, load_operation, load_service
+from runctl.localcloud.wire.models import load_operation, load_service
 from runctl.localcloud.wire.requests import Parameters, parse_form, parse_json, parse_query
 from runctl.localcloud.wire.validation import validate
 
@@ -115,20 +116,24 @@ class Api:
             name = _operation_name(request, form_or_body)
             call = self._prepare(service, name, region, caller, form_or_body, request_id)
             answer = self._cloud.faults.after(call, self._perform(call))
-            self._cloud.journal.note("call", service=service, operation=name, region=region)
+            self._note(service, name, region)
             return _write(service, name, answer, request_id)
         except AwsError as error:
-            self._cloud.journal.note(
-                "call", service=service, operation=name, region=region, error=error.code
-            )
-            return write_error(service, error, request_id)
+            self._note(service, name, region, error)
+            return write_error(request, service, error, request_id)
         except ConnectionError:
             # A fault that was asked for; or the client has hung up, and nobody is left to see it.
             return Response(500, is_reset=True)
         except Exception:  # noqa: BLE001 - a fault of ours is answered in the protocol, never as HTML
             _LOG.exception("%s:%s", service, name)
             words = "An internal error has occurred; the log of the local cloud tells which."
-            return write_error(service, AwsError("InternalError", words, 500), request_id)
+            fault = AwsError("InternalError", words, 500)
+            self._note(service, name, region, fault)
+            return write_error(request, service, fault, request_id)
+
+    def _note(self, service: str, name: str, region: str, error: AwsError | None = None) -> None:
+        code = error.code if error is not None else None
+        self._cloud.journal.note("call", service=service, operation=name, region=region, error=code)
 
     def _read(self, request: Request) -> bytes:
         body = request.body.read(BODY_LIMIT_BYTES + 1)
@@ -212,17 +217,3 @@ def _write(service: str, name: str, answer: Mapping[str, Any], request_id: str) 
         return Response(200, headers, answers.write_json(model, answer))
     write = answers.write_ec2 if protocol == "ec2" else answers.write_query
     return Response(200, headers, write(model, answer, request_id))
-
-
-def write_error(service: str, error: AwsError, request_id: str) -> Response:
-    """Write an error in the protocol of a service; S3's are written by S3."""
-    protocol = load_service(service).metadata["protocol"] if service in NAMES else "query"
-    headers = {"x-amzn-requestid": request_id, "Content-Type": answers.XML}
-    if protocol == "json":
-        headers |= {"Content-Type": answers.JSON, "x-amzn-errortype": error.code}
-        body = answers.write_json_error(error.code, error.message, error.details)
-    elif protocol == "ec2":
-        body = answers.write_ec2_error(error.code, error.message, request_id)
-    else:
-        body = answers.write_query_error(error.code, error.message, error.status, request_id)
-    return Response(error.status, headers, body)

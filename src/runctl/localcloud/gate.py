@@ -7,12 +7,15 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
-from runctl.localcloud.api import Api, write_error
+from runctl.localcloud.api import Api
 from runctl.localcloud.http.messages import Request, Response
 from runctl.localcloud.identity import Principal
-from runctl.localcloud.refusals import in_words_of
+from runctl.localcloud.refusals import in_words_of, in_words_of_s3
+from runctl.localcloud.s3.errors import write_error as write_s3_error
+from runctl.localcloud.wire.error_answers import write_error
 from runctl.localcloud.wire.errors import AwsError
 from runctl.localcloud.wire.models import NAMES
+from runctl.localcloud.wire.protocols import REST, operation_in_head, protocol_of
 from runctl.localcloud.wire.signature import Scope, credential_scope, verify
 
 if TYPE_CHECKING:
@@ -44,14 +47,13 @@ class Gate:
         try:
             scope = credential_scope(request)
         except AwsError as error:
-            return write_error("sts", error, str(uuid4()))
+            return self._refuse_unread(request, error)
         if scope is None or scope.service in ("s3", "s3express"):
             return self._answer_s3(request, scope)
         try:
             caller = self._admit(request, scope)
         except AwsError as error:
-            refusal = in_words_of(scope.service, error)
-            return write_error(scope.service, refusal, str(uuid4()))
+            return self._refuse(request, scope, in_words_of(scope.service, error))
         return self._api.respond(request, scope.service, scope.region, caller)
 
     def _admit(self, request: Request, scope: Scope) -> Principal:
@@ -63,6 +65,22 @@ class Gate:
         verify(request, scope, record["SecretAccessKey"], self._cloud.clock())
         token = request.headers.get("x-amz-security-token") or scope.token
         return self._cloud.identity.principal(record, token)
+
+    def _refuse(self, request: Request, scope: Scope, error: AwsError) -> Response:
+        self._cloud.journal.note(
+            "call",
+            service=scope.service,
+            operation=operation_in_head(request) or None,
+            region=scope.region,
+            error=error.code,
+        )
+        return write_error(request, scope.service, error, str(uuid4()))
+
+    def _refuse_unread(self, request: Request, error: AwsError) -> Response:
+        """Refuse what says of no service that it is meant: by its form it may be S3's."""
+        if protocol_of(request) == REST:
+            return write_s3_error(in_words_of_s3(error), request.path)
+        return write_error(request, "", error, str(uuid4()))
 
     def _check_token(self, request: Request) -> Response | None:
         """Refuse who does not know the token; a machine's network is no way in at all."""

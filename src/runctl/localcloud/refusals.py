@@ -29,3 +29,11 @@ def in_words_of(service: str, error: AwsError) -> AwsError:
     if error.code == "ExpiredToken":
         return AwsError(error.code, error.message, 403)
     return error
+
+
+def in_words_of_s3(error: AwsError) -> AwsError:
+    """Return the error of a signature that cannot be read as S3 makes it."""
+    if error.code != "IncompleteSignature":
+        return error
+    words = f"The authorization header is malformed; {error.message}"
+    return AwsError("AuthorizationHeaderMalformed", words, 400)

@@ -45,7 +45,9 @@ class Storage:
         try:
             caller, trust = self._admit(request, scope)
         except AwsError as error:
-            return write_error(_WORDS.get(error.code, error), request.path)
+            told = _WORDS.get(error.code, error)
+            self._cloud.journal.note("call", service="s3", error=told.code)
+            return write_error(told, request.path)
         return self.engine.respond(request, caller, trust)
 
     def close(self) -> None:

@@ -5,17 +5,22 @@ from __future__ import annotations
 import io
 import time
 from typing import Any
+from urllib.parse import urlsplit
 
 import botocore.awsrequest
 import botocore.config
+import botocore.parsers
 import pytest
 from botocore.exceptions import ClientError
 
+from runctl.localcloud.api import OPERATIONS
 from runctl.localcloud.gate import Gate
 from runctl.localcloud.http.messages import Request, Response
 from runctl.localcloud.identity import new_credentials
+from runctl.localcloud.wire.cbor import write_texts
 from tests.unit.localcloud.conftest import REGION, SESSION, Bytes, Raw, Rehearsal
 
+FOR_S3 = "Credential=AKIA/20270115/us-east-1/s3/aws4_request"
 CALLS = {
     "ec2": "describe_volumes",
     "ecr": "describe_repositories",
@@ -52,7 +57,9 @@ def _now(rehearsal: Rehearsal) -> None:
     rehearsal.jobs.now = time.time()
 
 
-def call(rehearsal: Rehearsal, service: str, key: str, secret: str, token: str = "") -> Any:
+def call(
+    rehearsal: Rehearsal, service: str, key: str, secret: str, token: str = "", method: str = ""
+) -> Any:
     """Send a request that is truly signed through the gate; return what botocore makes of it."""
     gate = Gate(rehearsal.cloud, _no_storage, _no_control)
     client = SESSION.create_client(
@@ -62,10 +69,12 @@ def call(rehearsal: Rehearsal, service: str, key: str, secret: str, token: str =
         aws_access_key_id=key,
         aws_secret_access_key=secret,
         aws_session_token=token or None,
-        config=botocore.config.Config(retries={"total_max_attempts": 1}),
+        config=botocore.config.Config(
+            retries={"total_max_attempts": 1}, parameter_validation=False
+        ),
     )
     client.meta.events.register("before-send", lambda request, **_: _send(gate, request))
-    return getattr(client, CALLS[service])()
+    return getattr(client, method or CALLS[service])()
 
 
 def refusal(rehearsal: Rehearsal, service: str, *keys: str) -> tuple[str, int]:
@@ -75,6 +84,10 @@ def refusal(rehearsal: Rehearsal, service: str, *keys: str) -> tuple[str, int]:
     return response["Error"]["Code"], response["ResponseMetadata"]["HTTPStatusCode"]
 
 
+def events(rehearsal: Rehearsal) -> list[dict[str, Any]]:
+    return [one for one in rehearsal.cloud.journal.read("")[0] if one["event"] == "call"]
+
+
 def _send(gate: Gate, request: Any) -> Any:
     data = request.body.encode() if isinstance(request.body, str) else request.body or b""
     headers = {
@@ -82,7 +95,8 @@ def _send(gate: Gate, request: Any) -> Any:
         for name, value in request.headers.items()
     }
     headers.setdefault("host", request.url.split("/")[2])
-    answer = gate(Request(request.method, "/", "", headers, Bytes(data)))
+    parts = urlsplit(request.url)
+    answer = gate(Request(request.method, parts.path or "/", parts.query, headers, Bytes(data)))
     assert isinstance(answer.body, bytes)
     return botocore.awsrequest.AWSResponse(
         request.url, answer.status, answer.headers, Raw(answer.body)
@@ -144,6 +158,27 @@ def test_a_body_that_was_changed_on_the_way(rehearsal: Rehearsal) -> None:
         client.get_caller_identity()
 
 
+ABSENT = {  # one of each protocol
+    "cloudfront": "list_distributions",
+    "dynamodb": "list_tables",
+    "lambda": "list_functions",
+    "partnercentral-marketing": "list_campaigns",
+    "sqs": "list_queues",
+    "sns": "list_topics",
+}
+
+
+@pytest.mark.parametrize("service", ABSENT)
+def test_a_service_that_is_not_there(rehearsal: Rehearsal, service: str) -> None:
+    with pytest.raises(ClientError) as error:
+        call(rehearsal, service, "AKIA", "secret", method=ABSENT[service])
+    response: Any = error.value.response
+    assert response["Error"]["Code"] == "UnknownService"
+    assert "The local cloud has no service" in response["Error"]["Message"]
+    assert response["ResponseMetadata"]["HTTPStatusCode"] == 404
+    assert events(rehearsal)[-1]["error"] == "UnknownService"
+
+
 def test_an_unknown_service_is_no_html(rehearsal: Rehearsal) -> None:
     gate = Gate(rehearsal.cloud, _no_storage, _no_control)
     scope = "Credential=AKIA/20270115/us-east-1/lambda/aws4_request"
@@ -152,3 +187,59 @@ def test_an_unknown_service_is_no_html(rehearsal: Rehearsal) -> None:
     assert answer.status == 404
     assert isinstance(answer.body, bytes)
     assert b"UnknownService" in io.BytesIO(answer.body).read()
+
+
+@pytest.mark.parametrize(
+    ("header", "words"),
+    [
+        (f"AWS4-HMAC-SHA256 {FOR_S3}, Signature=0", "requires 'SignedHeaders'"),
+        ("AWS4-HMAC-SHA256 Credential=AKIA, SignedHeaders=host, Signature=0", "5 slash-delimited"),
+    ],
+)
+def test_an_ill_formed_signature_is_refused_in_the_form_of_s3(
+    rehearsal: Rehearsal, header: str, words: str
+) -> None:
+    gate = Gate(rehearsal.cloud, _no_storage, _no_control)
+    answer = gate(Request("GET", "/bucket/key", "", {"authorization": header}, Bytes(b"")))
+    assert answer.status == 400
+    assert isinstance(answer.body, bytes)
+    assert b"<Error><Code>AuthorizationHeaderMalformed</Code>" in answer.body
+    assert words.encode() in answer.body
+
+
+def test_an_ill_formed_signature_of_a_form_is_refused_as_a_query(rehearsal: Rehearsal) -> None:
+    gate = Gate(rehearsal.cloud, _no_storage, _no_control)
+    headers = {
+        "authorization": "AWS4-HMAC-SHA256 Credential=AKIA",
+        "content-type": "application/x-www-form-urlencoded",
+    }
+    answer = gate(Request("POST", "/", "", headers, Bytes(b"Action=GetCallerIdentity")))
+    assert isinstance(answer.body, bytes)
+    assert b"<ErrorResponse><Error><Type>Sender</Type><Code>IncompleteSignature" in answer.body
+
+
+def test_a_refusal_at_the_gate_is_an_event(rehearsal: Rehearsal) -> None:
+    refusal(rehearsal, "ssm", "AKIAUNKNOWN", "secret")
+    told = events(rehearsal)[-1]
+    assert (told["service"], told["operation"]) == ("ssm", "DescribeParameters")
+    assert told["error"] == "UnrecognizedClientException"
+
+
+def test_what_breaks_inside_is_an_event(
+    rehearsal: Rehearsal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def breaks(call: object) -> dict[str, Any]:
+        raise RuntimeError(call)
+
+    monkeypatch.setitem(OPERATIONS, ("sts", "GetCallerIdentity"), breaks)
+    with pytest.raises(ClientError, match="InternalError"):
+        rehearsal.client("sts").get_caller_identity()
+    told = events(rehearsal)[-1]
+    assert (told["operation"], told["error"]) == ("GetCallerIdentity", "InternalError")
+
+
+def test_a_long_refusal_can_be_written_for_every_length() -> None:
+    parser = botocore.parsers.create_parser("smithy-rpc-v2-cbor")
+    for length in (1, 23, 24, 255, 256, 70000):
+        told = {"__type": "Code", "message": "ä" * length}
+        assert parser.parse_data_item(io.BytesIO(write_texts(told))) == told
