@@ -94,13 +94,24 @@ def test_a_shell_takes_the_variables(scene: Scene, shell: str) -> None:
     if shutil.which(shell) is None:
         pytest.skip(f"declared: {shell} is not on this machine")
     words = 'export AWS_PROFILE=mine; eval "$("$0" cloud env)"; env'
+    misled = {"AWS_ENDPOINT_URL_S3": "http://elsewhere", "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS": "1"}
     done = subprocess.run(
-        [shell, "-c", words, RUNCTL], env=scene.env, capture_output=True, check=True
+        [shell, "-c", words, RUNCTL], env=scene.env | misled, capture_output=True, check=True
     )
     found = dict(line.partition("=")[::2] for line in done.stdout.decode().splitlines())
     told = json.loads(scene.type("cloud", "env", "-o", "json").stdout)
     assert {name: found[name] for name in told["variables"]} == told["variables"]
-    assert "AWS_PROFILE" not in found
+    assert not {"AWS_PROFILE", *misled} & set(found)
+
+
+def test_the_way_to_a_cloud_is_past_the_proxy(scene: Scene) -> None:
+    told = {"HTTP_PROXY": "http://proxy:3128", "no_proxy": "inside, 10.0.0.1"}
+    done = scene.type("cloud", "env", "-o", "json", env=scene.env | told)
+    found = json.loads(done.stdout)["variables"]
+    assert found["NO_PROXY"] == found["no_proxy"] == "inside,10.0.0.1,127.0.0.1"
+    told["no_proxy"] = "*"
+    done = scene.type("cloud", "env", "-o", "json", env=scene.env | told)
+    assert json.loads(done.stdout)["variables"]["no_proxy"] == "*"
 
 
 def test_ctrl_c_ends_what_is_followed_and_not_the_cloud(scene: Scene) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -16,9 +17,7 @@ from runctl.cli.parameters import Moment
 from runctl.errors import Interrupted
 
 if TYPE_CHECKING:
-    from runctl.model.cloud import CloudEvent, CloudKeys
-
-_UNSET = ("AWS_PROFILE", "AWS_SESSION_TOKEN")
+    from runctl.model.cloud import CloudEvent
 
 
 @click.command(cls=Command)
@@ -52,11 +51,14 @@ def env(invocation: Invocation, *, shell: str, region: str | None, name: str) ->
 
     The credentials are throw-away ones, and good for nothing else.
     """
+    from runctl.cli.cloud_variables import leading, misleading  # noqa: PLC0415
+
     keys = invocation.client().cloud(name).keys()
-    variables = _variables(keys, region or keys.region)
+    variables = leading(keys, region or keys.region, os.environ)
+    unset = misleading(os.environ)
     write = _write_fish if shell == "fish" else _write_sh
-    document = {"variables": variables, "unset": list(_UNSET)}
-    invocation.screen.show(document, lambda: write(variables), keys.endpoint)
+    document = {"variables": variables, "unset": unset}
+    invocation.screen.show(document, lambda: write(variables, unset), keys.endpoint)
 
 
 @click.command(cls=Command)
@@ -93,22 +95,11 @@ def _show_event(invocation: Invocation, event: CloudEvent) -> None:
         invocation.screen.show(None, lambda: [event_line(event)], event.event)
 
 
-def _variables(keys: CloudKeys, region: str) -> dict[str, str]:
-    return {
-        "AWS_ENDPOINT_URL": keys.endpoint,
-        "AWS_ACCESS_KEY_ID": keys.access_key_id,
-        "AWS_SECRET_ACCESS_KEY": keys.secret_access_key,
-        "AWS_REGION": region,
-        "AWS_DEFAULT_REGION": region,
-        "AWS_EC2_METADATA_DISABLED": "true",
-    }
-
-
-def _write_sh(variables: Mapping[str, str]) -> Sequence[str]:
+def _write_sh(variables: Mapping[str, str], unset: Sequence[str]) -> Sequence[str]:
     lines = [f"export {name}={shlex.quote(value)}" for name, value in variables.items()]
-    return [*lines, f"unset {' '.join(_UNSET)}"]
+    return [*lines, f"unset {' '.join(unset)}"]
 
 
-def _write_fish(variables: Mapping[str, str]) -> Sequence[str]:
+def _write_fish(variables: Mapping[str, str], unset: Sequence[str]) -> Sequence[str]:
     lines = [f"set -gx {name} {shlex.quote(value)}" for name, value in variables.items()]
-    return [*lines, *(f"set -e {name}" for name in _UNSET)]
+    return [*lines, *(f"set -e {name}" for name in unset)]
