@@ -389,6 +389,9 @@ def test_another_target(rehearsal: Rehearsal, ec2: Any) -> None:
     rehearsal.advance(3)
     assert len(alive(rehearsal, ident)) == 4
     assert described(rehearsal, ident)["FleetState"] == "active"
+    events = ec2.describe_fleet_history(FleetId=ident, StartTime=0, EventType="fleet-change")
+    kinds = [one["EventInformation"]["EventSubType"] for one in events["HistoryRecords"]]
+    assert kinds == ["submitted", "active", *["modify_in_progress", "modify_succeeded"] * 2]
 
 
 def test_no_termination_of_excess(rehearsal: Rehearsal, ec2: Any) -> None:
@@ -481,6 +484,11 @@ def test_deleting(rehearsal: Rehearsal, ec2: Any, ends: bool, left: int, at: flo
     assert len(rehearsal.tier.machines) == left
     found = described(rehearsal, ident)
     assert found["FleetState"] == ("deleted" if ends else "deleted_running")
+    assert found["FulfilledCapacity"] == float(left)
+    events = ec2.describe_fleet_history(FleetId=ident, StartTime=0)["HistoryRecords"]
+    kinds = [one["EventInformation"]["EventSubType"] for one in events][-3:]
+    ended = ["deleted_terminating", "terminated", "deleted"]
+    assert kinds == (ended if ends else ["launched", "active", "deleted_running"])
 
 
 def test_a_deleted_fleet_goes_with_its_last_instance(rehearsal: Rehearsal, ec2: Any) -> None:

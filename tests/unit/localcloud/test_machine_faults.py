@@ -31,6 +31,12 @@ def add(rehearsal: Rehearsal, machine: PaperMachine, effect: Any, **more: Any) -
     return add_fault(rehearsal.cloud, Order(effect=effect, instance=machine.id, **more))
 
 
+def checks(rehearsal: Rehearsal, machine: PaperMachine) -> tuple[str, str]:
+    ec2 = rehearsal.client("ec2")
+    [found] = ec2.describe_instance_status(InstanceIds=[machine.id])["InstanceStatuses"]
+    return found["InstanceStatus"]["Status"], found["SystemStatus"]["Status"]
+
+
 @pytest.mark.parametrize(("effect", "done", "undone"), PAIRS)
 def test_it_is_done_and_undone(
     rehearsal: Rehearsal, machine: PaperMachine, effect: str, done: str, undone: str
@@ -88,10 +94,14 @@ def test_an_instance_that_cannot_be_heard_is_not_online(
     rehearsal: Rehearsal, machine: PaperMachine
 ) -> None:
     assert not rehearsal.cloud.faults.is_cut_off(machine.id)
+    rehearsal.advance(10)
+    assert checks(rehearsal, machine) == ("ok", "ok")
     fault = add(rehearsal, machine, "freeze")
     assert rehearsal.cloud.faults.is_cut_off(machine.id)
+    assert checks(rehearsal, machine) == ("impaired", "ok")
     clear_faults(rehearsal.cloud, [fault.id])
     assert not rehearsal.cloud.faults.is_cut_off(machine.id)
+    assert checks(rehearsal, machine) == ("ok", "ok")
 
 
 def test_what_cannot_be_done_is_refused_and_leaves_no_fault(

@@ -93,8 +93,12 @@ class Faults:
 
     def is_cut_off(self, ident: str) -> bool:
         """Whether an instance cannot be heard: its network is lost, or it is frozen."""
+        return self.cut_off_since(ident) is not None
+
+    def cut_off_since(self, ident: str) -> float | None:
+        """Return since when an instance cannot be heard; None where it can be."""
         found = self._with_effect("network", "freeze")
-        return any(fault.order.instance == ident for fault in found)
+        return min((one.made for one in found if one.order.instance == ident), default=None)
 
     # -- what keeps them
 

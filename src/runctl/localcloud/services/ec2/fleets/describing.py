@@ -53,7 +53,7 @@ def describe_fleet_instances(call: Call) -> dict[str, Any]:
             "InstanceId": one["InstanceId"],
             "InstanceType": one["InstanceType"],
             "SpotInstanceRequestId": one.get("SpotInstanceRequestId"),
-            "InstanceHealth": "unhealthy" if one.get("_IsImpaired") else "healthy",
+            "InstanceHealth": _health(call, one["InstanceId"]),
         }
         for one in instances_of(call.transaction, call.region, ident)
         if one["State"]["Name"] in ALIVE
@@ -61,6 +61,10 @@ def describe_fleet_instances(call: Call) -> dict[str, Any]:
     active = apply(_INSTANCE_FILTERS, call.get("Filters"), active)
     answer = page(call, "ActiveInstances", active, sort_by="InstanceId", low=1)
     return {"FleetId": ident, **answer}
+
+
+def _health(call: Call, instance: str) -> str:
+    return "unhealthy" if call.cloud.faults.is_cut_off(instance) else "healthy"
 
 
 @operation("ec2", "DescribeFleetHistory")

@@ -14,6 +14,12 @@ from runctl.localcloud.wire.errors import AwsError
 KIND = FLEET.kind
 ALIVE = ("pending", "running")
 _MOST_EVENTS = 200
+_CHANGES = {
+    ("active", "modifying"): "modify_in_progress",
+    ("submitted", "modifying"): "modify_in_progress",
+    ("modifying", "active"): "modify_succeeded",
+}
+"""What the history calls a change of state, where that is not the new state's name."""
 
 
 def fleet_record(call: Call) -> Record:
@@ -96,8 +102,8 @@ def weight_of(instance: Record) -> float:
     return float(instance.get("_Weight", 1.0))
 
 
-def end_members(call: Call, instances: list[Record]) -> None:
-    """End instances of a fleet, on behalf of its user."""
+def end_members(call: Call, fleet: Record, instances: list[Record]) -> None:
+    """End instances of a fleet, on behalf of its user; its history says so."""
     idents = [one["InstanceId"] for one in instances]
     words = "Client.UserInitiatedShutdown: User initiated shutdown"
     end_instances(
@@ -108,6 +114,7 @@ def end_members(call: Call, instances: list[Record]) -> None:
         reason_message=words,
     )
     for ident in idents:
+        note(fleet, call.cloud.clock(), "terminated", instance=ident)
         call.settle("instance", ident)
 
 
@@ -140,8 +147,9 @@ def note(
 
 def set_state(fleet: Record, state: str, now: float) -> None:
     """Put a fleet in a state."""
-    if fleet["FleetState"] != state:
+    before = fleet["FleetState"]
+    if before != state:
         fleet["FleetState"] = state
-        note(fleet, now, state, event="fleet-change")
+        note(fleet, now, _CHANGES.get((before, state), state), event="fleet-change")
     if state == "deleted":
         fleet["_OverSince"] = now

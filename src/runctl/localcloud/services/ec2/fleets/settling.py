@@ -78,14 +78,19 @@ def _forget(call: Call, ident: str, since: float) -> float | None:
 def _expire(call: Call, ident: str) -> None:
     fleet = call.table(KIND).edit(ident)
     ends = fleet["TerminateInstancesWithExpiration"]
+    note(fleet, call.cloud.clock(), "expired", event="fleet-change")
     set_state(fleet, "deleted_terminating" if ends else "deleted_running", call.cloud.clock())
     if ends:
-        end_members(call, instances_of(call.transaction, call.region, ident))
+        end_members(call, fleet, instances_of(call.transaction, call.region, ident))
 
 
 def _finish_deletion(call: Call, fleet: Record) -> None:
-    """A fleet is deleted once none of its instances is left."""
+    """A fleet is deleted once none of its instances is left; until then it counts those."""
     ident = fleet["FleetId"]
+    counted = standing(fleet, instances_of(call.transaction, call.region, ident))
+    counted.pop("ActivityStatus")
+    if any(fleet[name] != value for name, value in counted.items()):
+        call.table(KIND).edit(ident).update(counted)
     is_left = any(
         one.get("_Fleet") == ident and one["State"]["Name"] != "terminated"
         for one in call.table("instance").values()
@@ -122,9 +127,7 @@ def _is_at_rest(fleet: Record, members: list[Record], needs: list[Needs]) -> boo
 
 
 def _cut_back(call: Call, fleet: Record, needs: Needs) -> None:
-    end_members(call, needs.excess)
-    for one in needs.excess:
-        note(fleet, call.cloud.clock(), "terminated", instance=one["InstanceId"])
+    end_members(call, fleet, needs.excess)
 
 
 def _launch(call: Call, fleet: Record, missing: float, *, is_spot: bool) -> None:

@@ -55,8 +55,7 @@ def _launch_at_once(call: Call, fleet: Record) -> None:
             answer["Errors"] += found.told_errors()
             fleet["FulfilledCapacity"] += found.capacity
             fleet["FulfilledOnDemandCapacity"] += 0.0 if is_spot else found.capacity
-    is_full = fleet["FulfilledCapacity"] >= target["TotalTargetCapacity"]
-    fleet["ActivityStatus"] = "fulfilled" if is_full else "error"
+    fleet["ActivityStatus"] = "fulfilled"  # whether or not its target is met
     fleet["_Answer"] = answer
 
 
@@ -119,7 +118,7 @@ def _delete(call: Call, ident: str, *, ends: bool) -> Record:
     before = fleet["FleetState"]
     set_state(fleet, "deleted_terminating" if ends else "deleted_running", call.cloud.clock())
     if ends:
-        end_members(call, instances_of(call.transaction, call.region, ident))
+        end_members(call, fleet, instances_of(call.transaction, call.region, ident))
     call.settle(KIND, ident)
     return {
         "FleetId": ident,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from runctl.localcloud.api import Call, operation
 from runctl.localcloud.services.ec2.filters import Filter, apply, path
@@ -13,6 +13,9 @@ from runctl.localcloud.services.ec2.instances.telling import told
 from runctl.localcloud.services.ec2.paging import page
 from runctl.localcloud.state.records import Record
 from runctl.localcloud.wire.errors import AwsError
+
+if TYPE_CHECKING:
+    from runctl.localcloud.cloud import Cloud
 
 _INTERFACE = "NetworkInterfaces"
 FILTERS: Mapping[str, Filter] = {
@@ -107,34 +110,39 @@ def describe_instance_status(call: Call) -> dict[str, Any]:
         for instance in _named(call)
         if call.get("IncludeAllInstances") or state_of(instance) == "running"
     ]
-    now, checks_s = call.cloud.clock(), call.cloud.pace.checks_s
-    statuses = [_status_of(instance, now, checks_s) for instance in found]
+    statuses = [_status_of(call.cloud, instance) for instance in found]
     statuses = apply(_STATUS_FILTERS, call.get("Filters"), statuses)
     return page(call, "InstanceStatuses", statuses, sort_by="InstanceId")
 
 
-def _status_of(instance: Record, now: float, checks_s: float) -> Record:
-    since = instance.get("_RunningSince")
-    if state_of(instance) != "running" or since is None:
-        word, detail = "not-applicable", None
-    elif instance.get("_IsImpaired"):
-        word, detail = "impaired", "failed"
-    elif now - since < checks_s:
-        word, detail = "initializing", "initializing"
-    else:
-        word, detail = "ok", "passed"
-    check: dict[str, Any] = {"Status": word}
-    if detail:
-        check["Details"] = [{"Name": "reachability", "Status": detail}]
+def _status_of(cloud: Cloud, instance: Record) -> Record:
     return {
         "InstanceId": instance["InstanceId"],
         "AvailabilityZone": instance["Placement"]["AvailabilityZone"],
         "InstanceState": instance["State"],
-        "InstanceStatus": check,
-        "SystemStatus": check,
+        "InstanceStatus": _check(cloud, instance),
+        "SystemStatus": _check(cloud, instance, is_of_system=True),
         "Events": instance.get("_Events", []),
         "Tags": instance.get("Tags", []),
     }
+
+
+def _check(cloud: Cloud, instance: Record, *, is_of_system: bool = False) -> Record:
+    """Return a status check: an instance that cannot be heard fails its own, not the host's."""
+    since = instance.get("_RunningSince")
+    if state_of(instance) != "running" or since is None:
+        return {"Status": "not-applicable"}
+    silent_since = None if is_of_system else cloud.faults.cut_off_since(instance["InstanceId"])
+    if silent_since is not None:
+        return _found("impaired", "failed", silent_since)
+    if cloud.clock() - since < cloud.pace.checks_s:
+        return _found("initializing", "initializing")
+    return _found("ok", "passed")
+
+
+def _found(status: str, reachability: str, since: float | None = None) -> Record:
+    detail = {"Name": "reachability", "Status": reachability, "ImpairedSince": since}
+    return {"Status": status, "Details": [detail]}
 
 
 _STATUS_FILTERS: Mapping[str, Filter] = {
