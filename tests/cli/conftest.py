@@ -44,6 +44,7 @@ _CHANGING = [
     (re.compile(r"(?<=^process    )\d+,", re.MULTILINE), "<pid>,"),
     (re.compile(r"(?<=^memory     )\S+$", re.MULTILINE), "<size>"),
     (re.compile(r"(?<=^lacks      ).+$", re.MULTILINE), "<features>"),
+    (re.compile(r"(?<=instances lack, with the tier plain: ).+$", re.MULTILINE), "<features>"),
 ]
 _CHANGING_KEYS = {
     "account": "<account>",

@@ -130,6 +130,26 @@ def test_ctrl_c_ends_what_is_followed_and_not_the_cloud(scene: Scene) -> None:
     assert scene.type("cloud", "status").returncode == 0
 
 
+def test_what_is_followed_goes_on_over_a_reset_and_ends_with_the_cloud(scene: Scene) -> None:
+    words = ("--name", "followed")
+    assert scene.type("cloud", "start", "--detach", "--tier", "plain", *words).returncode == 0
+    argv = [RUNCTL, "cloud", "events", "-f", "-o", "json", *words]
+    with subprocess.Popen(
+        argv, env=scene.env, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as following:
+        assert following.stdout is not None
+        assert json.loads(following.stdout.readline())["event"] == "started"
+        assert scene.type("cloud", "reset", "--yes", *words).returncode == 0
+        assert json.loads(following.stdout.readline())["event"] == "reset"
+        assert scene.type("cloud", "quota", "L-DB2E81BA", "8", *words).returncode == 0
+        assert json.loads(following.stdout.readline())["event"] == "quota"
+        purge(scene, *words)
+        lines, said = following.communicate(timeout=60)
+    assert following.returncode == 0, said
+    assert b"the local cloud followed does not run any more" in said
+    assert all(json.loads(line)["event"] for line in lines.splitlines())
+
+
 def test_in_the_foreground_it_serves_until_ctrl_c(scene: Scene) -> None:
     argv = [RUNCTL, "cloud", "start", "--name", "front", "--tier", "plain", "-o", "json"]
     env = scene.env | {"RUNCTL_CLOUD": "front"}

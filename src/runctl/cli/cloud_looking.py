@@ -80,6 +80,7 @@ def events(invocation: Invocation, *, follow: bool, since: datetime | None, name
     try:
         for event in cloud.follow(since=since):
             _show_event(invocation, event)
+        screen.note(f"the local cloud {name} does not run any more")
     except KeyboardInterrupt:
         raise Interrupted(
             f"the local cloud {name} goes on", hint="runctl cloud events -f"

@@ -40,11 +40,11 @@ def start(invocation: Invocation, *, tier: str, detach: bool, port: int, name: s
     if detach:
         with screen.working("starting the local cloud"):
             started = cloud.start(tier=tier, port=port)
-        _show_start(invocation, started)
+        _show_start(invocation, cloud, started)
         return
     with screen.working("starting the local cloud"):
         started, process = cloud.run(tier=tier, port=port)
-    _show_start(invocation, started)
+    _show_start(invocation, cloud, started)
     if process is not None:
         _wait(invocation, cloud, process)
 
@@ -101,11 +101,14 @@ def reset(invocation: Invocation, *, yes: bool, dry_run: bool, name: str) -> Non
     screen.show(document, lambda: [f"{verb}: {line}" for line in lines] or ["it is empty"], name)
 
 
-def _show_start(invocation: Invocation, started: CloudStarted) -> None:
+def _show_start(invocation: Invocation, cloud: Rehearsal, started: CloudStarted) -> None:
     screen, option = invocation.screen, _option(started.name)
     said = "runs already" if started.is_already_running else "runs"
     line = f"the local cloud {started.name} {said} at {started.address} ({started.tier})"
     screen.show(started, lambda: [line], started.name)
+    lacks = [one.replace("_", " ") for one in cloud.status().tier.lacks]
+    if lacks:
+        screen.note(f"its instances lack, with the tier {started.tier}: {', '.join(lacks)}")
     screen.note(f'to use it: eval "$(runctl cloud env{option})"')
 
 

@@ -195,12 +195,22 @@ class Rehearsal:
         while True:
             wait_s = _FOLLOW_S if is_following and cursor else 0.0
             path = f"events?cursor={cursor}&since={earliest}&wait={wait_s}"
-            page = self._control.ask("GET", path, CloudEvents)
+            page = self._read_page(path, is_patient=is_following)
             yield from map(_event, page.events)
             is_at_end = page.cursor == cursor
             cursor = page.cursor
             if is_at_end and not is_following:
                 return
+
+    def _read_page(self, path: str, *, is_patient: bool) -> CloudEvents:
+        """Read some events; where one is patient, again, for as long as there is a process."""
+        while True:
+            try:
+                return self._control.ask("GET", path, CloudEvents)
+            except TryAgain:  # as while it is reset
+                if not (is_patient and self.is_running):
+                    raise
+            time.sleep(_POLL_S)
 
     def _has_ended(self, timeout_s: float) -> bool:
         end = time.monotonic() + timeout_s

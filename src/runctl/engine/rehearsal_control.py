@@ -26,6 +26,10 @@ _HINTS = {
     "faults/clear": "runctl cloud fault list",
     "interrupt": "aws ec2 describe-instances, in a shell that has taken: runctl cloud env",
 }
+_HINTS_OF_CONFLICTS = {
+    "faults": "runctl cloud status",
+    "interrupt": "launch a spot instance: --instance-market-options MarketType=spot",
+}
 _CONFLICTS = ("IncorrectInstanceState", "UnsupportedOperation", "IncorrectState")
 
 
@@ -40,7 +44,7 @@ class Control:
         """Return the answer, as a type; ``own`` is added to it. Raises what it amounts to."""
         status, body = self._exchange(method, path, order)
         if status != 200:
-            raise self._translate(status, body, _HINTS.get(path))
+            raise self._translate(status, body, path)
         try:
             document = msgspec.json.decode(body)
             return msgspec.convert({**document, **own} if own else document, kind)
@@ -73,14 +77,17 @@ class Control:
                 hint=f"see {self._folder / 'cloud.log'}",
             ) from error
 
-    def _translate(self, status: int, body: bytes, hint: str | None) -> RunctlError:
+    def _translate(self, status: int, body: bytes, path: str) -> RunctlError:
         try:
             found: dict[str, Any] = json.loads(body)["error"]
             code, message = str(found["code"]), str(found["message"])
         except (ValueError, KeyError, TypeError):
             return TryAgain(f"the local cloud {self._name} answered with status {status}")
+        hint = _HINTS.get(path)
         if status == 404 or code.endswith(".NotFound"):
             return NotFoundError(message, hint=hint)
         if code in ("fault-refused", "malformed") or code.endswith(".Malformed"):
             return UsageError(message, hint=hint)
-        return ConflictError(message) if code in _CONFLICTS else ProviderError(message)
+        if code in _CONFLICTS:
+            return ConflictError(message, hint=_HINTS_OF_CONFLICTS.get(path))
+        return ProviderError(message)

@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from runctl.localcloud import overview
+from runctl.localcloud.data import region_facts
 from runctl.localcloud.faults.changes import add_fault, clear_faults
 from runctl.localcloud.faults.orders import Fault, Order, OrderRefused, check_order
+from runctl.localcloud.faults.targets import check_calls
 from runctl.localcloud.services import quotas
 from runctl.localcloud.services.ec2.idents import INSTANCE, check_form
 from runctl.localcloud.services.ec2.instances.watching import region_of
@@ -22,6 +24,7 @@ Given = Mapping[str, str]
 Verb = Callable[["Host", Given, bytes], Any]
 REGION = "us-east-1"
 _LONGEST_WAIT_S = 30.0
+_HIGHEST_QUOTA = 1e9
 
 
 class Refusal(Exception):
@@ -127,11 +130,12 @@ def order_fault(host: Host, given: Given, body: bytes) -> Any:
     order = msgspec.json.decode(body, type=Order)
     try:
         check_order(order)
+        check_calls(order)
         if order.instance is not None and region_of(host.cloud, order.instance) is None:
             raise Refusal(404, "not-found", f"there is no instance {order.instance}")
         return _shown(add_fault(host.cloud, order))
     except OrderRefused as error:
-        raise Refusal(400, "fault-refused", str(error)) from error
+        raise Refusal(400, error.code, str(error)) from error
 
 
 def end_faults(host: Host, given: Given, body: bytes) -> Any:
@@ -148,6 +152,10 @@ def set_quota(host: Host, given: Given, body: bytes) -> Any:
     """Give the account another quota."""
     del given
     order = msgspec.json.decode(body, type=QuotaChange)
+    if not 0 <= order.value < _HIGHEST_QUOTA:
+        raise Refusal(400, "malformed", f"a quota is of 0 to {_HIGHEST_QUOTA:g}")
+    if order.region not in region_facts():
+        raise Refusal(400, "malformed", f"there is no region {order.region}")
     try:
         quotas.set_quota(host.cloud, order.region, order.code, order.value)
     except KeyError as error:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from uuid import uuid4
 
 from runctl.localcloud.api import Api
+from runctl.localcloud.data import region_facts
 from runctl.localcloud.http.messages import Request, Response
 from runctl.localcloud.identity import Principal
 from runctl.localcloud.refusals import in_words_of, in_words_of_s3
@@ -61,6 +62,9 @@ class Gate:
             raise AwsError(
                 "UnknownService", f"The local cloud has no service {scope.service}.", 404
             )
+        if scope.region not in region_facts():
+            code = "AuthFailure" if scope.service == "ec2" else "SignatureDoesNotMatch"
+            raise AwsError(code, "Credential should be scoped to a valid region.", 403)
         record = self._cloud.identity.find(scope.access_key)
         verify(request, scope, record["SecretAccessKey"], self._cloud.clock())
         token = request.headers.get("x-amz-security-token") or scope.token

@@ -58,13 +58,20 @@ def _now(rehearsal: Rehearsal) -> None:
 
 
 def call(
-    rehearsal: Rehearsal, service: str, key: str, secret: str, token: str = "", method: str = ""
+    rehearsal: Rehearsal,
+    service: str,
+    key: str,
+    secret: str,
+    token: str = "",
+    *,
+    method: str = "",
+    region: str = REGION,
 ) -> Any:
     """Send a request that is truly signed through the gate; return what botocore makes of it."""
     gate = Gate(rehearsal.cloud, _no_storage, _no_control)
     client = SESSION.create_client(
         service,
-        region_name=REGION,
+        region_name=region,
         endpoint_url=rehearsal.cloud.endpoint,
         aws_access_key_id=key,
         aws_secret_access_key=secret,
@@ -135,6 +142,16 @@ def test_a_session_that_is_over(rehearsal: Rehearsal, service: str) -> None:
     rehearsal.cloud.identity.add_session(keys)
     found = (keys["AccessKeyId"], keys["SecretAccessKey"], keys["Token"])
     assert refusal(rehearsal, service, *found) == EXPIRED[service]
+
+
+@pytest.mark.parametrize("service", CALLS)
+def test_a_region_that_there_is_not(rehearsal: Rehearsal, service: str) -> None:
+    root = rehearsal.cloud.identity.root()
+    keys = (root["AccessKeyId"], root["SecretAccessKey"])
+    with pytest.raises(ClientError, match="should be scoped to a valid region") as error:
+        call(rehearsal, service, *keys, region="mars-north-1")
+    response: Any = error.value.response
+    assert response["Error"]["Code"] == FORGED[service][0]
 
 
 def test_a_body_that_was_changed_on_the_way(rehearsal: Rehearsal) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import signal
 from typing import Any
 
@@ -9,6 +10,7 @@ import pytest
 
 from runctl.localcloud.faults.changes import add_fault, clear_faults
 from runctl.localcloud.faults.orders import Fault, Order, OrderRefused
+from runctl.localcloud.machines.results import Feature
 from tests.unit.localcloud.conftest import Rehearsal
 from tests.unit.localcloud.paper import PaperMachine
 
@@ -111,9 +113,27 @@ def test_what_cannot_be_done_is_refused_and_leaves_no_fault(
     with pytest.raises(OrderRefused, match="no size of its own"):
         add(rehearsal, machine, "disk")
     rehearsal.tier.destroy(machine.id)
-    with pytest.raises(OrderRefused, match="no machine"):
+    with pytest.raises(OrderRefused, match="does not run"):
         add(rehearsal, machine, "freeze")
     assert rehearsal.cloud.faults.all() == []
+
+
+def test_a_stopped_instance_cannot_be_frozen(rehearsal: Rehearsal, machine: PaperMachine) -> None:
+    rehearsal.client("ec2").stop_instances(InstanceIds=[machine.id])
+    rehearsal.advance(5)
+    with pytest.raises(OrderRefused, match=f"{machine.id} does not run") as refusal:
+        add(rehearsal, machine, "freeze")
+    assert refusal.value.code == "IncorrectInstanceState"
+
+
+def test_a_tier_without_sizes_has_no_full_disks(
+    rehearsal: Rehearsal, machine: PaperMachine
+) -> None:
+    features = rehearsal.tier.report.features - {Feature.DISK_LIMIT}
+    rehearsal.tier.report = dataclasses.replace(rehearsal.tier.report, features=features)
+    with pytest.raises(OrderRefused, match="the tier paper gives no instance a disk") as refusal:
+        add(rehearsal, machine, "disk")
+    assert refusal.value.code == "UnsupportedOperation"
 
 
 def test_a_fault_of_an_instance_that_has_ended_can_be_cleared(

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from runctl.localcloud.faults import lasting
 from runctl.localcloud.faults.orders import KIND, MACHINE_EFFECTS, Fault, Order, OrderRefused
+from runctl.localcloud.faults.targets import check_machine
 from runctl.localcloud.machines.errors import MachineError
 
 if TYPE_CHECKING:
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 
 def add_fault(cloud: Cloud, order: Order) -> Fault:
     """Put a fault in force, which has been checked; raise ``OrderRefused`` if it cannot be done."""
+    check_machine(cloud, order)
     now = cloud.clock()
     until = None if order.for_s is None else now + order.for_s
     fault = Fault(id=f"fault-{secrets.token_hex(4)}", order=order, made=now, until=until)

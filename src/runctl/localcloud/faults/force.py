@@ -80,6 +80,7 @@ class Faults:
             order = fault.order
             fits = (
                 matches(order.service, "s3")
+                and order.region is None
                 and matches(order.operation, operation)
                 and matches(order.bucket, bucket)
                 and matches(order.key, key)

@@ -18,7 +18,11 @@ MACHINE_EFFECTS = ("network", "freeze", "disk", "kill")
 
 
 class OrderRefused(Exception):
-    """An order that does not make sense; its words say why."""
+    """An order that does not make sense, or not now; its words say why."""
+
+    def __init__(self, words: str, code: str = "fault-refused") -> None:
+        super().__init__(words)
+        self.code = code
 
 
 class Order(msgspec.Struct, forbid_unknown_fields=True, kw_only=True, omit_defaults=True):
@@ -143,6 +147,8 @@ def _check_numbers(order: Order) -> None:
         raise OrderRefused("after is at least 0, and count at least 1")
     if order.effect in MACHINE_EFFECTS and (order.after or order.count is not None):
         raise OrderRefused(f"a fault of the effect {order.effect} counts no calls")
+    if order.effect == "kill" and order.for_s is not None:
+        raise OrderRefused("a fault of the effect kill has no end: what is killed stays so")
     for name in ("delay_s", "rate", "for_s"):
         value = getattr(order, name)
         if value is not None and not 0 < value < 10**8:

@@ -27,6 +27,13 @@ def load_service(name: str) -> ServiceModel:
 
 
 @cache
+def operations_of(service: str) -> tuple[str, ...]:
+    """Return the names of a service's operations; also of S3, whose model is not needed else."""
+    description = Loader().load_service_model(NAMES.get(service, service), "service-2")
+    return tuple(description["operations"])
+
+
+@cache
 def load_operation(service: str, operation: str) -> OperationModel | None:
     """Return the model of an operation; None where the service has none of this name."""
     model = load_service(service)
