@@ -324,8 +324,13 @@ def _every_answer_has_an_id(world: World) -> None:
 
 def _user_who_may(world: World, *actions: str) -> Any:
     """Return a client of a user who may do this to the bucket of all."""
-    iam, name, arn = world.client("iam"), make_user(world), f"arn:aws:s3:::{world.bucket}"
-    allowed = policy({"Action": [*actions], "Resource": [arn, f"{arn}/*"]})
+    arn = f"arn:aws:s3:::{world.bucket}"
+    return _user_with(world, {"Action": [*actions], "Resource": [arn, f"{arn}/*"]})
+
+
+def _user_with(world: World, *statements: dict[str, Any]) -> Any:
+    iam, name = world.client("iam"), make_user(world)
+    allowed = policy(*statements)
     iam.put_user_policy(UserName=name, PolicyName="own", PolicyDocument=allowed)
     world.later(lambda: iam.delete_user_policy(UserName=name, PolicyName="own"))
     key = make_key(world, name)
@@ -335,6 +340,22 @@ def _user_who_may(world: World, *actions: str) -> Any:
         aws_secret_access_key=key["SecretAccessKey"],
         aws_session_token=None,
     )
+
+
+def _a_bucket_is_made_with_tags(world: World) -> None:
+    s3, name = world.client("s3"), world.name("tagged")
+    tags = [{"Key": f"key-{number:02}", "Value": "v"} for number in range(51)]
+    told = "BadRequest"
+    assert code_of(s3.create_bucket, Bucket=name, **_home(world, tags)) == told
+    assert _refusal(s3.head_bucket, Bucket=name) == "404"
+    s3.create_bucket(Bucket=name, **_home(world, tags[:50]))
+    world.later(lambda: s3.delete_bucket(Bucket=name))
+    assert s3.get_bucket_tagging(Bucket=name)["TagSet"] == tags[:50]
+
+
+def _home(world: World, tags: list[dict[str, str]]) -> dict[str, Any]:
+    where = {} if world.region == "us-east-1" else {"LocationConstraint": world.region}
+    return {"CreateBucketConfiguration": {**where, "Tags": tags}}
 
 
 def _refusal(call: Callable[..., Any], **parameters: Any) -> str:
@@ -357,6 +378,21 @@ def _who_may_not_list_does_not_know_what_is_missing(world: World) -> None:
     wait_until(lambda: not _refusal(lister.head_object, **there), "the policy never held")
     assert _refusal(lister.get_object, **missing) == "NoSuchKey"
     assert _refusal(lister.head_object, **missing) == "404"
+
+
+def _one_who_may_list_a_prefix_only_is_told_no_more(world: World) -> None:
+    """A request for an object has no prefix, so that what allows one does not hold for it."""
+    only = {"StringLike": {"s3:prefix": ["no/*"]}}
+    there = {"Bucket": world.bucket, "Key": ten(world)}
+    arn = f"arn:aws:s3:::{world.bucket}"
+    lister = _user_with(
+        world,
+        {"Action": "s3:GetObject", "Resource": f"{arn}/*"},
+        {"Action": "s3:ListBucket", "Resource": arn, "Condition": only},
+    )
+    wait_until(lambda: not _refusal(lister.head_object, **there), "the policy never held")
+    assert lister.list_objects_v2(Bucket=world.bucket, Prefix="no/such")["KeyCount"] == 0
+    assert _refusal(lister.get_object, Bucket=world.bucket, Key="no/such/key") == "AccessDenied"
 
 
 def _each_of_many_is_judged(world: World) -> None:
@@ -391,6 +427,11 @@ STORIES = [
           "Amazon S3 User Guide, Presigned URLs"),
     Story("S3: who may not list does not know what is missing",
           _who_may_not_list_does_not_know_what_is_missing, f"{API}GetObject"),
+    Story("S3: who may list a prefix only is told nothing of what is missing below it",
+          _one_who_may_list_a_prefix_only_is_told_no_more,
+          "Amazon S3 User Guide, Bucket policy examples using condition keys"),
+    Story("S3: a bucket is made with its tags, 50 of them at most", _a_bucket_is_made_with_tags,
+          f"{API}CreateBucketConfiguration"),
     Story("S3: each of many that are to be deleted is judged", _each_of_many_is_judged,
           f"{API}DeleteObjects"),
     Story("S3: every answer of S3 has an id", _every_answer_has_an_id,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
+from xml.etree import ElementTree as ET
 
 from runctl.localcloud.data import region_facts
 from runctl.localcloud.http.messages import Response
@@ -11,6 +12,7 @@ from runctl.localcloud.s3.acl import check_acl
 from runctl.localcloud.s3.address import check_bucket_name
 from runctl.localcloud.s3.errors import s3_error
 from runctl.localcloud.s3.exchange import Exchange, answer_xml
+from runctl.localcloud.s3.metadata import BUCKET_TAGS, check_tags, tags_in, write_tags
 from runctl.localcloud.s3.paging import limit_of, open_token, seal
 from runctl.localcloud.s3.rows import Piece
 from runctl.localcloud.s3.telling import iso
@@ -26,7 +28,9 @@ def create_bucket(exchange: Exchange) -> Response:
     name = exchange.address.bucket
     check_bucket_name(name)
     check_acl(exchange.headers)
-    region = _region(exchange)
+    body = exchange.document()
+    wanted = xml.read(body) if body.strip() else ET.Element("CreateBucketConfiguration")
+    region, settings = _region(exchange, wanted), _first_settings(exchange, wanted)
     index = exchange.s3.index
     with index.locked():
         known = index.bucket(name)
@@ -38,15 +42,19 @@ def create_bucket(exchange: Exchange) -> Response:
                 BucketName=name,
             )
         if known is None:
-            body = {"created": exchange.s3.clock(), "region": region}
-            index.put_bucket(name, {**body, "settings": _first_settings()})
+            made = {"created": exchange.s3.clock(), "region": region}
+            index.put_bucket(name, {**made, "settings": settings})
     return Response(200, {"Location": f"/{name}"})
 
 
-def _first_settings() -> dict[str, str]:
-    """Return the documents that new buckets have: nothing is public, and no ACLs."""
+def _first_settings(exchange: Exchange, wanted: ET.Element) -> dict[str, str]:
+    """Return the documents that new buckets have: nothing is public, no ACLs, tags if asked."""
     ownership: dict[str, Any] = {"Rule": {"ObjectOwnership": _OWNERSHIP}}
+    tags = check_tags(tags_in(wanted), BUCKET_TAGS)
+    if tags:
+        exchange.s3.authorise_bucket_tags(exchange)
     return {
+        **({"tagging": write_tags(tags)} if tags else {}),
         "ownershipControls": xml.write("OwnershipControls", ownership).decode(),
         "publicAccessBlock": xml.write(
             "PublicAccessBlockConfiguration", dict.fromkeys(_BLOCK, True)
@@ -54,11 +62,10 @@ def _first_settings() -> dict[str, str]:
     }
 
 
-def _region(exchange: Exchange) -> str:
+def _region(exchange: Exchange, document: ET.Element) -> str:
     """Return where a bucket is to be; raise where it cannot be made at this endpoint."""
     signed = exchange.trust.scope.region if exchange.trust.scope else HOME
-    body = exchange.document()
-    wanted = xml.text(xml.read(body), "LocationConstraint") if body.strip() else None
+    wanted = xml.text(document, "LocationConstraint")
     wanted = "eu-west-1" if wanted == "EU" else wanted
     if wanted is not None and (wanted == HOME or wanted not in region_facts()):
         raise s3_error(

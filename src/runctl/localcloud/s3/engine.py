@@ -190,6 +190,10 @@ class S3:
             bucket, key = exchange.address.bucket, exchange.address.key
             self._authorise(exchange, Address("PutObjectTagging", bucket, key, {}, ""))
 
+    def authorise_bucket_tags(self, exchange: Exchange) -> None:
+        """Raise where the caller may not give tags to a bucket that is being made."""
+        self._authorise(exchange, Address("TagResource", exchange.address.bucket, "", {}, ""))
+
     def authorise_delete(self, exchange: Exchange, key: str, version: str | None) -> None:
         """Raise where the caller may not delete one of the objects that a request names."""
         query = {} if version is None else {"versionId": version}

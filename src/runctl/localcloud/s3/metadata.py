@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 from urllib.parse import parse_qsl
+from xml.etree import ElementTree as ET
 
 from runctl.localcloud.s3 import xml
 from runctl.localcloud.s3.errors import S3Error, bad_argument, malformed, s3_error
@@ -40,6 +41,7 @@ _STORAGE_CLASSES = (
 _METADATA_BYTES = 2048
 _OWN = "x-amz-meta-"
 _TAGS = 10
+BUCKET_TAGS = 50
 _TAG_KEY, _TAG_VALUE = 128, 256
 
 
@@ -125,8 +127,18 @@ def read_tags(body: bytes, most: int = _TAGS) -> list[tuple[str, str]]:
     root = xml.read(body, "Tagging")
     if root.find("TagSet") is None:
         raise malformed()
-    found = [(xml.text(one, "Key") or "", xml.text(one, "Value") or "") for one in root.iter("Tag")]
-    return check_tags(found, most)
+    return check_tags(tags_in(root), most)
+
+
+def tags_in(root: ET.Element) -> list[tuple[str, str]]:
+    """Return the tags of a document, unchecked."""
+    return [(xml.text(one, "Key") or "", xml.text(one, "Value") or "") for one in root.iter("Tag")]
+
+
+def write_tags(tags: list[tuple[str, str]]) -> str:
+    """Return the document of tags."""
+    told = [{"Key": key, "Value": value} for key, value in tags]
+    return xml.write("Tagging", {"TagSet": {"Tag": told}}).decode()
 
 
 def check_tags(tags: list[tuple[str, str]], most: int) -> list[tuple[str, str]]:

@@ -12,12 +12,11 @@ from runctl.localcloud.s3.acl import check_acl, get_acl
 from runctl.localcloud.s3.buckets import HOME
 from runctl.localcloud.s3.errors import S3Error, bad_argument, malformed, s3_error
 from runctl.localcloud.s3.exchange import Exchange, answer_xml
-from runctl.localcloud.s3.metadata import read_tags
+from runctl.localcloud.s3.metadata import BUCKET_TAGS, read_tags
 from runctl.localcloud.s3.policies import check_policy, is_public
 from runctl.localcloud.s3.setting_documents import LISTS, NAMED, ROOTS, UNSET
 
 _TRANSITION = {"x-amz-transition-default-minimum-object-size": "all_storage_classes_128K"}
-_BUCKET_TAGS = 50
 
 
 def _slot(exchange: Exchange) -> str:
@@ -91,7 +90,7 @@ def _checked(exchange: Exchange, part: str, body: bytes) -> str:
             )
         return text
     if part == "tagging":
-        read_tags(body, _BUCKET_TAGS)
+        read_tags(body, BUCKET_TAGS)
     root = xml.read(body, ROOTS[part][0])
     if part in NAMED and (xml.text(root, "Id") or "") != exchange.query.get("id"):
         raise bad_argument("id", exchange.query.get("id", ""), "The id is not the document's")
