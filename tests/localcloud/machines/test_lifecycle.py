@@ -103,6 +103,20 @@ def test_a_reboot_ends_the_processes_and_keeps_the_files(anywhere: Workplace) ->
     assert anywhere.finish(machine, running).status.exit_status is None
 
 
+def test_each_boot_has_an_id_of_its_own(enclosed: Workplace) -> None:
+    enclosed.need(Feature.OWN_PROCESSES)
+    if enclosed.report.name == "bubblewrap":
+        pytest.skip("declared: there it is the host's")
+    ask = "cat /proc/sys/kernel/random/boot_id"
+    machine, other = enclosed.launch(), enclosed.launch("i-0b")
+    first = enclosed.sh(machine, ask)
+    assert first == enclosed.sh(machine, ask)
+    machine.reboot()
+    found = {first, enclosed.sh(machine, ask), enclosed.sh(other, ask)}
+    host = Path("/proc/sys/kernel/random/boot_id").read_text()
+    assert len(found | {host}) == 4
+
+
 @pytest.mark.parametrize("tool", ["poweroff", "halt", "shutdown -h now", "shutdown -P +0"])
 def test_an_instance_switches_itself_off(root: Workplace, tool: str) -> None:
     machine = root.launch()

@@ -42,6 +42,12 @@ def test_without_a_network_of_its_own_an_instance_has_an_address(anywhere: Workp
     assert machine.address.startswith("127.")
 
 
+def test_the_link_has_the_hardware_address_that_ec2_tells(root: Workplace) -> None:
+    machine = root.launch()
+    told = "02:00:" + ":".join(f"{int(part):02x}" for part in machine.address.split("."))
+    assert root.sh(machine, "cat /sys/class/net/eth0/address").strip() == told
+
+
 def test_what_connects_while_the_cloud_is_away_waits(anywhere: Workplace) -> None:
     anywhere.need(Feature.OWN_NETWORK)
     machine = anywhere.launch()

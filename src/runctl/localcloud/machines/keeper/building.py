@@ -127,10 +127,18 @@ class Building:
             kernel.bind("/dev/null", f"{proc}/{name}")
         kernel.bind(f"{proc}/sys", f"{proc}/sys")
         kernel.bind(f"{proc}/sys/net", f"{proc}/sys/net")
+        self._give_boot_id(f"{proc}/sys/kernel/random")
         kernel.make_read_only(f"{proc}/sys")
         _mount_or_bind("sysfs", sys, quiet | kernel.MS_RDONLY)
         if os.path.isdir(f"{sys}/fs/cgroup"):
             _try_mount("cgroup2", f"{sys}/fs/cgroup", quiet)
+
+    def _give_boot_id(self, random: str) -> None:
+        """Let each boot have an id of its own, by which programs tell it from the one before."""
+        own = self._folder.at(places.BOOT_ID)
+        with open(f"{random}/uuid", encoding="ascii") as source, open(own, "w") as file:
+            file.write(source.read())
+        kernel.bind(own, f"{random}/boot_id", is_read_only=True)
 
     def _mount_devices(self) -> None:
         dev = f"{self._root}/dev"

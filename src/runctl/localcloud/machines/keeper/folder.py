@@ -22,6 +22,7 @@ HOST_KEYS = "host-keys"
 DISK = "disk"
 VOLUMES = "volumes"
 DISK_IMAGE = "disk.img"
+BOOT_ID = "boot-id"
 
 
 class Folder:

@@ -38,7 +38,7 @@ class Wiring:
             return
         with _Switch(self._plan["switch"]) as network:
             _delete(network, self._link)
-            mac = b"\x06\x00" + socket.inet_aton(self._plan["address"])
+            mac = b"\x02\x00" + socket.inet_aton(self._plan["address"])
             network.add_pair(self._link, "eth0", namespace, mac)
             network.set_master(self._link, BRIDGE)
             network.set_up(self._link)
