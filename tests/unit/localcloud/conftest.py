@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import heapq
 import io
 import itertools
@@ -19,7 +20,7 @@ import pytest
 from runctl.localcloud import services
 from runctl.localcloud.api import Api
 from runctl.localcloud.cloud import Cloud
-from runctl.localcloud.http.messages import Request
+from runctl.localcloud.http.messages import Request, Response
 from runctl.localcloud.identity import Principal
 from runctl.localcloud.place import Place, Stamp
 from tests.unit.localcloud.paper import PaperTier
@@ -27,6 +28,7 @@ from tests.unit.localcloud.paper import PaperTier
 REGION = "us-east-1"
 START = 1_800_000_000.0
 ACCOUNT = "123456789012"
+ROOT = Principal("AKIAROOT", ACCOUNT, f"arn:aws:iam::{ACCOUNT}:root")
 SESSION = botocore.session.Session()  # one for all: it keeps the models that it has read
 
 
@@ -85,6 +87,7 @@ class Rehearsal:
         self.jobs = HandTurnedJobs()
         self.tier = PaperTier()
         self._place = Place(folder, Stamp(id="0abc", account=ACCOUNT, token="token", port=4566))
+        self._lines: dict[tuple[str, str, Principal | None], Line] = {}
         self.cloud = self._open()
 
     def _open(self) -> Cloud:
@@ -110,7 +113,24 @@ class Rehearsal:
 
     def client(self, service: str, region: str = REGION, caller: Principal | None = None) -> Any:
         """Return botocore's client, whose requests go through no socket and need no signature."""
-        client = SESSION.create_client(
+        known = self._lines.get((service, region, caller))
+        if known is None:
+            alike = sum(key[:2] == (service, region) for key in self._lines)
+            known = self._lines[service, region, caller] = _line(service, region, alike)
+        known.answer = functools.partial(self._answer, region, caller or ROOT)
+        return known.client
+
+    def _answer(self, region: str, caller: Principal, service: str, message: Request) -> Response:
+        return self._api.respond(message, service, region, caller)
+
+
+class Line:
+    """A client, and who answers it now: to make one takes longer than most tests do."""
+
+    answer: Callable[[str, Request], Response]
+
+    def __init__(self, service: str, region: str) -> None:
+        self.client = SESSION.create_client(
             service,
             region_name=region,
             endpoint_url="http://127.0.0.1:4566",
@@ -118,23 +138,26 @@ class Rehearsal:
             aws_secret_access_key="unused",
             config=botocore.config.Config(retries={"total_max_attempts": 1}),
         )
-        principal = caller or Principal("AKIAROOT", ACCOUNT, f"arn:aws:iam::{ACCOUNT}:root")
-        name = client.meta.service_model.signing_name
-        client.meta.events.register(
-            "before-send", lambda request, **_: self._send(request, name, region, principal)
-        )
-        return client
+        self._name = self.client.meta.service_model.signing_name
+        self.client.meta.events.register("before-send", self._send)
 
-    def _send(self, request: Any, service: str, region: str, caller: Principal) -> Any:
+    def _send(self, request: Any, **_: object) -> Any:
         parts = urlsplit(request.url)
         body = request.body or b""
         data = body.encode() if isinstance(body, str) else body
         headers = {name.lower(): _text(value) for name, value in request.headers.items()}
         message = Request(request.method, parts.path or "/", parts.query, headers, Bytes(data))
-        answer = self._api.respond(message, service, region, caller)
+        answer = self.answer(self._name, message)
         assert isinstance(answer.body, bytes)
         raw = Raw(answer.body)
         return botocore.awsrequest.AWSResponse(request.url, answer.status, answer.headers, raw)
+
+
+@functools.cache
+def _line(service: str, region: str, number: int) -> Line:
+    """Return a line that all tests share; ``number`` tells equal ones apart."""
+    del number
+    return Line(service, region)
 
 
 class Raw(io.BytesIO):

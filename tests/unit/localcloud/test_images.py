@@ -200,12 +200,14 @@ def test_data_disks_come_along_with_what_they_hold(rehearsal: Rehearsal) -> None
     ec2 = rehearsal.client("ec2")
     disks = [{"DeviceName": "/dev/sdf", "Ebs": {"VolumeSize": 1}}]
     first = run(rehearsal, image_of(rehearsal, NOBLE), BlockDeviceMappings=disks)
-    data_file(rehearsal, first).write_bytes(b"precious")
+    with data_file(rehearsal, first).open("r+b") as file:
+        file.write(b"precious")
     image = ec2.create_image(InstanceId=first["InstanceId"], Name="with data")["ImageId"]
     rehearsal.advance(2)
     second = run(rehearsal, image)
     assert data_file(rehearsal, second) != data_file(rehearsal, first)
-    assert data_file(rehearsal, second).read_bytes()[:8] == b"precious"
+    with data_file(rehearsal, second).open("rb") as file:
+        assert file.read(8) == b"precious"
 
 
 def data_file(rehearsal: Rehearsal, instance: Any) -> Path:

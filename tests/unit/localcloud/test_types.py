@@ -79,6 +79,10 @@ def test_a_page_has_a_hundred_types(rehearsal: Rehearsal) -> None:
     assert len(answer["InstanceTypes"]) == 100
     again = ec2.describe_instance_types(NextToken=answer["NextToken"], MaxResults=5)
     assert len(again["InstanceTypes"]) == 5
+
+
+@pytest.mark.slow
+def test_all_pages_together_have_every_type(rehearsal: Rehearsal) -> None:
     assert len(names(rehearsal)) == len(data.offer("us-east-1").types)
 
 
