@@ -243,7 +243,8 @@ def test_a_subnet_takes_its_place_in_the_interface_of_the_template(
     rehearsal: Rehearsal, ec2: Any
 ) -> None:
     group = ec2.describe_security_groups()["SecurityGroups"][0]["GroupId"]
-    subnet = ec2.describe_subnets()["Subnets"][2]
+    offering = {"Name": "availability-zone", "Values": [offered_zones(REGION, "t3.micro")[2]]}
+    [subnet] = ec2.describe_subnets(Filters=[offering])["Subnets"]
     interface = {"DeviceIndex": 0, "Groups": [group], "AssociatePublicIpAddress": True}
     ident = template(rehearsal, NetworkInterfaces=[interface])
     answer = fleet(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -105,6 +106,35 @@ def test_an_instance_ends_and_leaves_nothing(rehearsal: Rehearsal) -> None:
     assert refusal(ec2.describe_volumes, VolumeIds=[volume["VolumeId"]]) == "InvalidVolume.NotFound"
     rehearsal.advance(3700)
     assert refusal(ec2.describe_instances, InstanceIds=[ident]) == "InvalidInstanceID.NotFound"
+
+
+def test_the_console_is_read_for_a_while_after_the_end(
+    rehearsal: Rehearsal, tmp_path: Path
+) -> None:
+    ec2, [ident] = rehearsal.client("ec2"), run(rehearsal)
+    rehearsal.advance(1)
+    printed = tmp_path / "console"
+    printed.write_text("the last words")
+    rehearsal.tier.machines[ident].console = str(printed)
+    ec2.terminate_instances(InstanceIds=[ident])
+    rehearsal.advance(1)
+    assert state(rehearsal, ident) == "terminated"
+    assert ec2.get_console_output(InstanceId=ident)["Output"] == "the last words"
+    rehearsal.advance(3700)
+    assert list((rehearsal.cloud.place.folder / "consoles").iterdir()) == []
+
+
+def test_none_can_hibernate(rehearsal: Rehearsal) -> None:
+    ec2, [ident] = rehearsal.client("ec2"), run(rehearsal)
+    rehearsal.advance(1)
+    code = refusal(ec2.stop_instances, InstanceIds=[ident], Hibernate=True)
+    assert code == "UnsupportedHibernationConfiguration"
+    assert state(rehearsal, ident) == "running"
+
+
+def test_processors_are_told_by_core_and_thread(rehearsal: Rehearsal) -> None:
+    [ident] = run(rehearsal)
+    assert describe(rehearsal, ident)["CpuOptions"] == {"CoreCount": 1, "ThreadsPerCore": 2}
 
 
 def test_terminating_twice_is_harmless(rehearsal: Rehearsal) -> None:

@@ -34,6 +34,12 @@ def vcpus(name: str) -> int:
     return int(type_of(name)["VCpuInfo"]["DefaultVCpus"])
 
 
+def cpu_options(name: str) -> Record:
+    """Return how the processors of a type are made, unless a launch wishes otherwise."""
+    cpu = type_of(name)["VCpuInfo"]
+    return {"CoreCount": cpu["DefaultCores"], "ThreadsPerCore": cpu["DefaultThreadsPerCore"]}
+
+
 def offered_zones(region: str, name: str) -> list[str]:
     """Return the zones of a region that offer a type."""
     letters = offer(region).types.get(name, "")

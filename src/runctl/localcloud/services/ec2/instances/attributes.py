@@ -9,7 +9,7 @@ from typing import Any
 from runctl.localcloud.api import Call, operation
 from runctl.localcloud.services.ec2.idents import INSTANCE, VOLUME, edit, find
 from runctl.localcloud.services.ec2.instances.states import check_state
-from runctl.localcloud.services.ec2.types import type_of
+from runctl.localcloud.services.ec2.types import cpu_options, type_of
 from runctl.localcloud.services.ec2.volumes.records import attachment_to
 from runctl.localcloud.state.records import Record
 from runctl.localcloud.wire.errors import AwsError
@@ -93,8 +93,7 @@ def _set_behaviour(call: Call, instance: Record, value: Any) -> None:
 def _set_type(call: Call, instance: Record, value: Any) -> None:
     del call
     check_state(instance, "stopped", verb="modified")
-    type_of(value)
-    instance["InstanceType"] = value
+    instance |= {"CpuOptions": cpu_options(value), "InstanceType": value}
 
 
 def _set_user_data(call: Call, instance: Record, value: Any) -> None:

@@ -57,6 +57,8 @@ def stop_instances(call: Call) -> dict[str, Any]:
         check_state(instance, "running", "stopping", "stopped", "pending", verb="stopped")
         _check_protection(instance, "DisableApiStop", "stopped")
         check_stoppable(call.transaction, call.region, instance)
+        if call.get("Hibernate"):
+            raise _not_hibernating(instance)
     before = {instance["InstanceId"]: state_of(instance) for instance in found}
     for ident, state in before.items():
         if state in ("running", "pending"):
@@ -68,6 +70,13 @@ def stop_instances(call: Call) -> dict[str, Any]:
             follow_stopping(call.transaction, call.region, instance, call.cloud.clock())
         call.settle("instance", ident)
     return {"StoppingInstances": _changes(call, before)}
+
+
+def _not_hibernating(instance: Record) -> AwsError:
+    return AwsError(
+        "UnsupportedHibernationConfiguration",
+        f"The instance '{instance['InstanceId']}' is not enabled for hibernation.",
+    )
 
 
 @operation("ec2", "StartInstances")

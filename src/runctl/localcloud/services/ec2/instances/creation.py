@@ -16,7 +16,7 @@ from runctl.localcloud.services.ec2.keys import public_key
 from runctl.localcloud.services.ec2.network import Placement, place_of
 from runctl.localcloud.services.ec2.profiles import profile_for
 from runctl.localcloud.services.ec2.tags import tags_in
-from runctl.localcloud.services.ec2.types import offered_zones, type_of
+from runctl.localcloud.services.ec2.types import cpu_options, offered_zones, type_of
 from runctl.localcloud.services.ec2.volumes import make_root_and_data_volumes
 from runctl.localcloud.services.quotas import check_vcpu_quota
 from runctl.localcloud.state.records import Record
@@ -231,11 +231,13 @@ def _of_options(parameters: dict[str, Any], image: Record) -> Record:
         "InstanceMetadataTags": "disabled",
         **parameters.get("MetadataOptions", {}),
     }
+    kind = parameters.get("InstanceType", _DEFAULT_TYPE)
     cpu = parameters.get("CreditSpecification", {}).get("CpuCredits")
     options: Record = {
         "Monitoring": {
             "State": "enabled" if parameters.get("Monitoring", {}).get("Enabled") else "disabled"
         },
+        "CpuOptions": {**cpu_options(kind), **parameters.get("CpuOptions", {})},
         "EbsOptimized": bool(parameters.get("EbsOptimized")),
         "MetadataOptions": metadata,
         "HibernationOptions": {"Configured": False},

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from runctl.localcloud.cloud import settles
 from runctl.localcloud.machines.errors import MachineError
 from runctl.localcloud.machines.results import State
+from runctl.localcloud.services.ec2.instances.console import forget_console, keep_console
 from runctl.localcloud.services.ec2.instances.ending import end_instances, stop_instance
 from runctl.localcloud.services.ec2.instances.machine import machine_spec
 from runctl.localcloud.services.ec2.instances.states import give_reason, set_state, state_of
@@ -154,6 +155,7 @@ def _stop(cloud: Cloud, region: str, instance: Record) -> None:
 def _end(cloud: Cloud, region: str, instance: Record) -> None:
     ident = instance["InstanceId"]
     cloud.network.disconnect(ident)
+    keep_console(cloud, ident)
     cloud.tier.destroy(ident)
     with cloud.records.transaction() as transaction:
         ended = transaction.table("instance", region).edit(ident)
@@ -183,6 +185,7 @@ def _forget(cloud: Cloud, region: str, instance: Record) -> None:
         return
     with cloud.records.transaction() as transaction:
         transaction.table("instance", region).delete(instance["InstanceId"])
+    forget_console(cloud, instance["InstanceId"])
 
 
 def _rest(cloud: Cloud, region: str, instance: Record) -> None:
