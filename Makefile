@@ -38,7 +38,7 @@ bench: setup bytecode .venv-bench/.synced ## measure against peers, by ratio, in
 	$(BIN)/python -m bench $(BENCH)
 
 soak: setup bytecode ## faults for a long time
-	HYPOTHESIS_PROFILE=soak $(BIN)/pytest tests/chaos -m soak --timeout=0
+	HYPOTHESIS_PROFILE=soak $(BIN)/pytest tests/chaos tests/localcloud -m soak --timeout=0
 
 docs: .venv-docs/.synced ## build the documentation into build/docs; a warning is an error
 	.venv-docs/bin/sphinx-build -W --keep-going -q -b html docs build/docs

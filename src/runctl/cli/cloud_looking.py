@@ -53,8 +53,8 @@ def env(invocation: Invocation, *, shell: str, region: str | None, name: str) ->
     """
     from runctl.cli.cloud_variables import leading, misleading  # noqa: PLC0415
 
-    keys = invocation.client().cloud(name).keys()
-    variables = leading(keys, region or keys.region, os.environ)
+    keys = invocation.client().cloud(name).keys(region)
+    variables = leading(keys, os.environ)
     unset = misleading(os.environ)
     write = _write_fish if shell == "fish" else _write_sh
     document = {"variables": variables, "unset": unset}

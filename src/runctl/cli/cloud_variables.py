@@ -24,14 +24,14 @@ _PROXIES = ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY")
 _HOST = "127.0.0.1"
 
 
-def leading(keys: CloudKeys, region: str, environ: Mapping[str, str]) -> dict[str, str]:
+def leading(keys: CloudKeys, environ: Mapping[str, str]) -> dict[str, str]:
     """Return what is to be set."""
     return {
         "AWS_ENDPOINT_URL": keys.endpoint,
         "AWS_ACCESS_KEY_ID": keys.access_key_id,
         "AWS_SECRET_ACCESS_KEY": keys.secret_access_key,
-        "AWS_REGION": region,
-        "AWS_DEFAULT_REGION": region,
+        "AWS_REGION": keys.region,
+        "AWS_DEFAULT_REGION": keys.region,
         "AWS_EC2_METADATA_DISABLED": "true",
         **_past_proxy(environ),
     }

@@ -17,6 +17,7 @@ from contextlib import suppress
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from runctl.engine.rehearsal_control import Control
 from runctl.engine.rehearsal_process import launch, purge
@@ -125,9 +126,10 @@ class Rehearsal:
         """Say how it stands."""
         return self._control.ask("GET", "status", CloudStatus, name=self.name)
 
-    def keys(self) -> CloudKeys:
-        """Return its address, and throw-away credentials."""
-        return self._control.ask("GET", "credentials", CloudKeys)
+    def keys(self, region: str | None = None) -> CloudKeys:
+        """Return its address, throw-away credentials, and a region: its first unless named."""
+        path = "credentials" if region is None else f"credentials?region={quote(region)}"
+        return self._control.ask("GET", path, CloudKeys)
 
     def events(self, *, since: datetime | None = None) -> Iterator[CloudEvent]:
         """Yield what happened, oldest first, as far as it is kept."""
@@ -171,6 +173,8 @@ class Rehearsal:
 
     def set_quota(self, code: str, value: float, *, region: str | None = None) -> None:
         """Give the account another quota of virtual processors, by its code at AWS."""
+        if not value >= 0:  # nor is it no number
+            raise UsageError(f"a quota is at least 0, not {value:g}")
         where = {} if region is None else {"region": region}
         self._control.ask("PUT", "quotas", dict, {"code": code, "value": value, **where})
 

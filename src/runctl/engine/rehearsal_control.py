@@ -22,13 +22,18 @@ from runctl.errors import (
 A = TypeVar("A")
 _PATIENCE_S = 120.0
 _HINTS = {
+    "credentials": "aws ec2 describe-regions --all-regions",
+    "quotas": "runctl cloud quota --help",
     "faults": "runctl cloud fault add --help",
     "faults/clear": "runctl cloud fault list",
     "interrupt": "aws ec2 describe-instances, in a shell that has taken: runctl cloud env",
 }
 _HINTS_OF_CONFLICTS = {
-    "faults": "runctl cloud status",
-    "interrupt": "launch a spot instance: --instance-market-options MarketType=spot",
+    ("faults", "IncorrectInstanceState"): "runctl cloud status",
+    ("faults", "UnsupportedOperation"): "runctl cloud status",
+    ("interrupt", "UnsupportedOperation"): (
+        "launch a spot instance: --instance-market-options MarketType=spot"
+    ),
 }
 _CONFLICTS = ("IncorrectInstanceState", "UnsupportedOperation", "IncorrectState")
 
@@ -83,11 +88,11 @@ class Control:
             code, message = str(found["code"]), str(found["message"])
         except (ValueError, KeyError, TypeError):
             return TryAgain(f"the local cloud {self._name} answered with status {status}")
-        hint = _HINTS.get(path)
+        hint = _HINTS.get(path.partition("?")[0])
         if status == 404 or code.endswith(".NotFound"):
             return NotFoundError(message, hint=hint)
         if code in ("fault-refused", "malformed") or code.endswith(".Malformed"):
             return UsageError(message, hint=hint)
         if code in _CONFLICTS:
-            return ConflictError(message, hint=_HINTS_OF_CONFLICTS.get(path))
+            return ConflictError(message, hint=_HINTS_OF_CONFLICTS.get((path, code)))
         return ProviderError(message)

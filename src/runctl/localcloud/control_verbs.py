@@ -67,11 +67,12 @@ def status(host: Host, given: Given, body: bytes) -> Any:
 
 def credentials(host: Host, given: Given, body: bytes) -> Any:
     """Return the throw-away credentials of the account's root."""
-    del given, body
+    del body
+    region = _region(given.get("region", REGION))
     root = host.cloud.identity.root()
     return {
         "endpoint": host.cloud.endpoint,
-        "region": REGION,
+        "region": region,
         "access_key_id": root["AccessKeyId"],
         "secret_access_key": root["SecretAccessKey"],
     }
@@ -154,8 +155,7 @@ def set_quota(host: Host, given: Given, body: bytes) -> Any:
     order = msgspec.json.decode(body, type=QuotaChange)
     if not 0 <= order.value < _HIGHEST_QUOTA:
         raise Refusal(400, "malformed", f"a quota is of 0 to {_HIGHEST_QUOTA:g}")
-    if order.region not in region_facts():
-        raise Refusal(400, "malformed", f"there is no region {order.region}")
+    _region(order.region)
     try:
         quotas.set_quota(host.cloud, order.region, order.code, order.value)
     except KeyError as error:
@@ -169,6 +169,13 @@ def _shown(fault: Fault) -> dict[str, Any]:
     ordered = msgspec.to_builtins(fault.order)
     stands = ("id", "state", "seen", "hits", "made", "until", "problem")
     return {**{name: getattr(fault, name) for name in stands}, **ordered}
+
+
+def _region(name: str) -> str:
+    """Return a region that there is."""
+    if name not in region_facts():
+        raise Refusal(400, "malformed", f"there is no region {name}")
+    return name
 
 
 def _number(given: Given, name: str) -> float:

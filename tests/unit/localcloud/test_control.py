@@ -99,6 +99,7 @@ def test_an_instance_has_no_access_even_with_the_token(console: Console) -> None
         ("GET", "statuses", b"", 404, "not-found"),
         ("POST", "status", b"", 405, "method"),
         ("GET", "stop", b"", 405, "method"),
+        ("GET", "credentials?region=mars", b"", 400, "malformed"),
         ("POST", "interrupt", b"", 400, "malformed"),
         ("POST", "interrupt", b"{", 400, "malformed"),
         ("POST", "interrupt", b'{"instance": 7}', 400, "malformed"),
@@ -147,6 +148,7 @@ def test_credentials_are_the_roots_and_stay(console: Console, rehearsal: Rehears
     assert keys["access_key_id"] == root["AccessKeyId"]
     assert keys == console.ask("GET", "credentials")[1]
     assert keys["endpoint"] == "http://127.0.0.1:4566"
+    assert console.ask("GET", "credentials?region=eu-west-1")[1] == {**keys, "region": "eu-west-1"}
 
 
 def test_stop_and_reset_reach_the_process(console: Console, rehearsal: Rehearsal) -> None:
