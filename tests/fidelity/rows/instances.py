@@ -382,6 +382,13 @@ ROWS = [
         ],
     ),
     refused_launch(
+        "a tag key that is given twice is refused",
+        Refused("InvalidParameterValue", "Duplicate tag key 'a' specified"),
+        TagSpecifications=[
+            {"ResourceType": "instance", "Tags": [{"Key": "a", "Value": v} for v in ("1", "2")]}
+        ],
+    ),
+    refused_launch(
         "a kind that cannot be tagged is refused",
         Refused("InvalidParameterValue", "nonsense"),
         TagSpecifications=[{"ResourceType": "nonsense", "Tags": [{"Key": "a", "Value": "b"}]}],

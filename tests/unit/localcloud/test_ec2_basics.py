@@ -10,6 +10,7 @@ import pytest
 from runctl.localcloud.api import Call
 from runctl.localcloud.services.ec2.filters import apply, path
 from runctl.localcloud.services.ec2.paging import page
+from runctl.localcloud.services.ec2.tags import merge
 from runctl.localcloud.wire.errors import AwsError
 
 THINGS: list[dict[str, Any]] = [
@@ -44,6 +45,14 @@ def test_tag_keys_truth_and_lists() -> None:
     assert ids(("tag-key", ["k"])) == ["a", "b"]
     assert ids(("on", ["true"])) == ["c"]
     assert ids(("group", ["y"])) == ["c"]
+
+
+def test_tags_are_put_over_others_each_key_once() -> None:
+    old = [{"Key": "a", "Value": "1"}]
+    assert merge(old, [{"Key": "a", "Value": "2"}]) == [{"Key": "a", "Value": "2"}]
+    with pytest.raises(AwsError, match="Duplicate tag key 'a' specified") as error:
+        merge([], [{"Key": "a", "Value": "1"}, {"Key": "a", "Value": "2"}])
+    assert error.value.code == "InvalidParameterValue"
 
 
 def test_unknown_filters_are_refused() -> None:

@@ -37,10 +37,13 @@ def tags_in(specifications: Iterable[dict[str, Any]], noun: Noun) -> list[Tag]:
 
 def merge(old: Iterable[Tag], new: Iterable[dict[str, Any]]) -> list[Tag]:
     """Return tags with others put over them; raise for what AWS does not take."""
-    tags = {tag["Key"]: tag["Value"] for tag in old}
+    tags, given = {tag["Key"]: tag["Value"] for tag in old}, set[str]()
     for tag in new:
         key, value = tag.get("Key", ""), tag.get("Value", "")
         _check(key, value)
+        if key in given:
+            raise AwsError("InvalidParameterValue", f"Duplicate tag key '{key}' specified.")
+        given.add(key)
         tags[key] = value
     if sum(not _is_of_aws(key) for key in tags) > _MOST:
         raise AwsError("TagLimitExceeded", f"The maximum number of Tags for a resource is {_MOST}.")
