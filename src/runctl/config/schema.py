@@ -74,6 +74,27 @@ class StoreSettings(Struct, frozen=True, kw_only=True):
     root: Annotated[str | None, _about("a folder or s3://bucket/prefix")] = None
 
 
+class AwsSettings(Struct, frozen=True, kw_only=True):
+    """``[aws]``: which account, and what instances are like."""
+
+    region: Annotated[str | None, _about("the region; none leaves it to AWS's own settings")] = None
+    profile: Annotated[str | None, _about("the profile of AWS's own settings")] = None
+    store: Annotated[
+        str | None, _about("s3://bucket/prefix of the runs on AWS; none is what aws setup made")
+    ] = None
+    instance_type: Annotated[str | None, _about("the type where none is named")] = None
+    ami: Annotated[str, _about("an image: an id, al2023, ubuntu or dlami")] = "al2023"
+    instance_profile: Annotated[
+        str | None, _about("the instance profile; none is what aws setup made")
+    ] = None
+    security_groups: Annotated[tuple[str, ...], _about("the security groups of instances")] = ()
+    subnet: Annotated[str | None, _about("the subnet of instances")] = None
+    key_name: Annotated[str | None, _about("the key pair for SSH")] = None
+    transport: Annotated[
+        Literal["auto", "ssm", "ssh"], _about("how instances are reached; auto is what they have")
+    ] = "auto"
+
+
 class OutputSettings(Struct, frozen=True, kw_only=True):
     """``[output]``: what the command line prints."""
 
@@ -89,6 +110,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     environment: EnvironmentSettings = EnvironmentSettings()
     checkpoint: CheckpointSettings = CheckpointSettings()
     store: StoreSettings = StoreSettings()
+    aws: AwsSettings = AwsSettings()
     output: OutputSettings = OutputSettings()
 
 
