@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from botocore.exceptions import ClientError
 from runctl.localcloud.faults.changes import add_fault, clear_faults
 from runctl.localcloud.faults.orders import Order
 from runctl.localcloud.machines.errors import MachineError
+from runctl.localcloud.machines.results import Feature
 from tests.unit.localcloud.conftest import Rehearsal
 
 AMI = "/aws/service/canonical/ubuntu/server/24.04/stable/current/amd64/hvm/ebs-gp3/ami-id"
@@ -85,6 +87,21 @@ def test_a_stopped_instance_has_no_public_address(rehearsal: Rehearsal) -> None:
     for one in (interface, found["NetworkInterfaces"][0]):
         assert "Association" not in one
         assert "Association" not in one["PrivateIpAddresses"][0]
+
+
+@pytest.mark.parametrize("can_hide", [True, False])
+def test_an_image_without_python_starts_where_python_cannot_be_hidden(
+    rehearsal: Rehearsal, can_hide: bool
+) -> None:
+    features = rehearsal.tier.report.features - (set() if can_hide else {Feature.HIDE_PYTHON})
+    rehearsal.tier.report = dataclasses.replace(rehearsal.tier.report, features=features)
+    ami = "/aws/service/ami-amazon-linux-latest/al2023-ami-kernel-default-x86_64"
+    image = rehearsal.client("ssm").get_parameter(Name=ami)["Parameter"]["Value"]
+    [made] = rehearsal.client("ec2").run_instances(
+        ImageId=image, InstanceType="t3.micro", MinCount=1, MaxCount=1
+    )["Instances"]
+    rehearsal.advance(1)
+    assert rehearsal.tier.machines[made["InstanceId"]].spec.has_python is not can_hide
 
 
 def test_an_instance_ends_and_leaves_nothing(rehearsal: Rehearsal) -> None:

@@ -32,8 +32,13 @@ class PlainTier(SharedNetworkTier):
 
 
 def moved(plan: Plan) -> dict[str, str]:
-    """Return the environment, with what was of 127.0.0.1 at the instance's address."""
+    """Return the environment, with what was of 127.0.0.1 at the instance's address.
+
+    It is no address of the world: who goes there goes past the proxy.
+    """
     values = {**plan["environment"]}
+    if "no_proxy" in values:
+        values["no_proxy"] += f",{plan['address']}"
     for port in filter(None, (plan["endpoint_port"], plan["proxy_port"])):
         there = f"{plan['address']}:{port}"
         values = {name: value.replace(f"127.0.0.1:{port}", there) for name, value in values.items()}

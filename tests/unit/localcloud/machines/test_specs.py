@@ -65,11 +65,16 @@ def test_what_points_at_the_loopback_points_at_the_instance_s_own_address() -> N
         "address": "127.9.0.4",
         "endpoint_port": 4566,
         "proxy_port": None,
-        "environment": {"AWS_ENDPOINT_URL": "http://127.0.0.1:4566", "OTHER": "127.0.0.1:1"},
+        "environment": {
+            "AWS_ENDPOINT_URL": "http://127.0.0.1:4566",
+            "OTHER": "127.0.0.1:1",
+            "no_proxy": "localhost",
+        },
     }
     assert moved(plan) == {
         "AWS_ENDPOINT_URL": "http://127.9.0.4:4566",
         "OTHER": "127.0.0.1:1",
+        "no_proxy": "localhost,127.9.0.4",
         "AWS_EC2_METADATA_SERVICE_ENDPOINT": "http://127.9.0.4:1338",
     }
 

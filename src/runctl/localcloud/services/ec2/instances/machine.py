@@ -14,7 +14,8 @@ if TYPE_CHECKING:
 
 PROXY_PORT = 3128
 _GIB = 1 << 30
-_NO_PROXY = "127.0.0.1,localhost,169.254.169.254"
+_NO_PROXY = "127.0.0.1,localhost,169.254.169.254,.internal,10.0.0.0/8"
+"""The cloud itself, and the instance's neighbours."""
 
 
 def machine_spec(cloud: Cloud, region: str, instance: Record) -> MachineSpec:
@@ -31,7 +32,7 @@ def machine_spec(cloud: Cloud, region: str, instance: Record) -> MachineSpec:
         proxy_port=PROXY_PORT,
         user_data=instance["_UserData"] or None,
         init=_init(cloud, image),
-        has_python=image["_HasPython"],
+        has_python=_has_python(cloud, image),
         has_device_links=image["_LoginUser"] == "ec2-user",
         disk_bytes=_root_bytes(cloud, region, instance),
         instance_store=_instance_store(instance),
@@ -55,6 +56,12 @@ def _init(cloud: Cloud, image: Record) -> str:
     """Real systemd where the image has it and the tier can boot it."""
     has_systemd = Feature.SYSTEMD in cloud.tier.report.features
     return "systemd" if image["_Init"] == "systemd" and has_systemd else "tiny"
+
+
+def _has_python(cloud: Cloud, image: Record) -> bool:
+    """Whether a Python is found: also where the image has none, and the tier cannot hide it."""
+    can_hide = Feature.HIDE_PYTHON in cloud.tier.report.features
+    return bool(image["_HasPython"]) or not can_hide
 
 
 def _root_bytes(cloud: Cloud, region: str, instance: Record) -> int:
