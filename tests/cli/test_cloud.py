@@ -171,6 +171,16 @@ def test_in_the_foreground_it_serves_until_ctrl_c(scene: Scene) -> None:
     purge(scene, "--name", "front")
 
 
+def test_a_port_that_is_taken_is_told_with_the_way_out(scene: Scene) -> None:
+    taken = json.loads(scene.type("cloud", "status", "-o", "json").stdout)["address"]
+    port = taken.rpartition(":")[2]
+    words = ("--name", "portless", "--port", port, "-o", "json")
+    error = error_of(scene.type("cloud", "start", "--detach", *words))
+    assert f"the port {port} is taken" in error["message"]
+    assert error["hint"] == "without --port a free one is taken"
+    purge(scene, "--name", "portless")
+
+
 def test_stop_and_purge_can_be_typed_again(scene: Scene) -> None:
     words = ("--name", "again")
     assert scene.type("cloud", "start", "--detach", "--tier", "plain", *words).returncode == 0

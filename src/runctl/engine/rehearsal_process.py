@@ -94,6 +94,8 @@ def _first_line(process: subprocess.Popen[bytes]) -> dict[str, Any]:
 def _translate(code: str, message: str) -> RunctlError:
     if code in ("port", "tier"):
         return ConflictError(message, hint="runctl cloud stop --purge, or another --name")
+    if code == "wish":
+        return ConflictError(message, hint="without --port a free one is taken")
     if code in ("running", "stuck"):
         return TryAgain(message)
     return ConfigError(message) if code == "folder" else ProviderError(message)

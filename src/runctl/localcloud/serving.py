@@ -128,7 +128,8 @@ def _listen(stamp: Stamp, wanted: int) -> socket.socket:
         try:
             return _bind(port)
         except OSError as error:
-            raise StartRefused("port", f"the port {port} is taken: {error.strerror}") from error
+            code = "port" if stamp.port else "wish"
+            raise StartRefused(code, f"the port {port} is taken: {error.strerror}") from error
     for candidate in random.SystemRandom().sample(_PORTS, _TRIES):
         try:
             return _bind(candidate)
