@@ -147,16 +147,27 @@ def test_the_lowest_price_is_tried_first_and_an_unknown_one_last(rehearsal: Rehe
     assert cheap is not None
     assert dear is not None
     assert cheap < dear
-    assert price_of("t3.nano", REGION, is_spot=True) is None
+    assert price_of("t2.micro", REGION, is_spot=True) is None
+    assert price_of("t2.micro", REGION, is_spot=False) is None
     for strategy in ("lowest-price", "price-capacity-optimized"):
         answer = fleet(
             rehearsal,
             "instant",
             1,
-            overrides=everywhere("t3.nano", DEAR, CHEAP),
+            overrides=everywhere("t2.micro", DEAR, CHEAP),
             SpotOptions={"AllocationStrategy": strategy},
         )
         assert launched(answer) == [(CHEAP, ZONES[0], 1)]
+
+
+def test_a_spot_price_that_is_unknown_is_at_most_that_on_demand(rehearsal: Rehearsal) -> None:
+    limit, dear = price_of("t3.nano", REGION, is_spot=False), price_of(DEAR, REGION, is_spot=True)
+    assert price_of("t3.nano", REGION, is_spot=True) is None
+    assert limit is not None
+    assert dear is not None
+    assert limit < dear
+    answer = fleet(rehearsal, "instant", 1, overrides=everywhere(DEAR, "t3.nano"))
+    assert launched(answer) == [("t3.nano", ZONES[0], 1)]
 
 
 def test_the_price_counts_by_weight(rehearsal: Rehearsal) -> None:

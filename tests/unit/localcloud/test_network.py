@@ -307,6 +307,8 @@ def test_the_main_route_table_stays_associated(ec2: Any) -> None:
             "InvalidVpcEndpointId.NotFound",
         ),
         ("describe_addresses", "PublicIps", "192.0.2.1", "InvalidAddress.NotFound"),
+        ("describe_placement_groups", "GroupNames", "mine", "InvalidPlacementGroup.Unknown"),
+        ("describe_hosts", "HostIds", "h-0123456789abcdef0", "InvalidHostID.NotFound"),
     ],
 )
 def test_unknown_ids(ec2: Any, call: str, parameter: str, ident: str, code: str) -> None:

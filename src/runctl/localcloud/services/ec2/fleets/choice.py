@@ -119,7 +119,8 @@ def _zone_of(call: Call, ident: str) -> str:
 def in_order(region: str, pools: list[Pool], strategy: str, *, is_spot: bool) -> list[Pool]:
     """Return pools, the one to be tried first in front; an unknown price is the highest.
 
-    Of capacity nothing is known beforehand: where it alone decides, pools stay as they stand.
+    A spot price that is unknown is at most the price on demand, and counts as that. Of capacity
+    nothing is known beforehand: where it alone decides, pools stay as they stand.
     """
     if strategy in ("prioritized", "capacity-optimized-prioritized"):
         return sorted(pools, key=lambda pool: pool.priority)
@@ -128,6 +129,8 @@ def in_order(region: str, pools: list[Pool], strategy: str, *, is_spot: bool) ->
 
     def unit_price(pool: Pool) -> Decimal:
         price = pool.price(region, is_spot=is_spot)
+        if price is None and is_spot:
+            price = pool.price(region, is_spot=False)
         return _UNKNOWN if price is None else price / Decimal(str(pool.weight))
 
     return sorted(pools, key=unit_price)

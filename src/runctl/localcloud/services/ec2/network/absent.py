@@ -1,4 +1,4 @@
-"""What the networks of the local cloud have none of, and is asked for all the same."""
+"""What the local cloud has none of, and is asked for all the same."""
 
 from __future__ import annotations
 
@@ -13,12 +13,28 @@ from runctl.localcloud.wire.errors import AwsError
 # By operation: what it lists, by which ids, and what an unknown one is.
 _ABSENT = {
     "DescribeAddresses": ("Addresses", "AllocationIds", "InvalidAllocationID.NotFound"),
+    "DescribeCapacityReservations": (
+        "CapacityReservations",
+        "CapacityReservationIds",
+        "InvalidCapacityReservationId.NotFound",
+    ),
     "DescribeEgressOnlyInternetGateways": (
         "EgressOnlyInternetGateways",
         "EgressOnlyInternetGatewayIds",
         "InvalidEgressOnlyInternetGatewayId.NotFound",
     ),
+    "DescribeHosts": ("Hosts", "HostIds", "InvalidHostID.NotFound"),
     "DescribeNatGateways": ("NatGateways", "NatGatewayIds", "NatGatewayNotFound"),
+    "DescribePlacementGroups": (
+        "PlacementGroups",
+        "GroupNames",
+        "InvalidPlacementGroup.Unknown",
+    ),
+    "DescribeReservedInstances": (
+        "ReservedInstances",
+        "ReservedInstancesIds",
+        "InvalidReservedInstancesId",
+    ),
     "DescribeTransitGateways": (
         "TransitGateways",
         "TransitGatewayIds",
