@@ -115,6 +115,8 @@ def _range_problems(shape: Shape, value: float, path: str) -> Iterator[str]:
 
 
 def _say(value: object, path: str, rule: str) -> str:
+    if isinstance(value, list):
+        value = f"[{', '.join(map(str, value))}]"
     return f"Value '{value}' at '{path}' failed to satisfy constraint: {rule}"
 
 

@@ -17,6 +17,7 @@ from runctl.localcloud.wire.errors import AwsError
 
 COMMAND = "command"
 _PLUGIN_CHARACTERS = 2500
+_FAR_MS = 10**13
 _TARGETS: Mapping[str, Filter] = {
     "InstanceIds": path("InstanceId"),
     "instanceids": path("InstanceId"),
@@ -192,7 +193,7 @@ def _elapsed(found: Record) -> str:
 
 @operation("ssm", "ListCommands")
 def list_commands(call: Call) -> dict[str, Any]:
-    """List commands."""
+    """List commands, the newest first."""
     wanted, ident = call.get("CommandId"), call.get("InstanceId")
     found = [
         _told(call, one)
@@ -204,12 +205,13 @@ def list_commands(call: Call) -> dict[str, Any]:
     for one in call.get("Filters") or ():
         if one["key"] == "Status":
             found = [command for command in found if command["Status"] == one["value"]]
-    return page(call, "Commands", found, sort_by="CommandId", low=1, high=50)
+    ordered = [{**one, "_Order": _age(one, one["CommandId"])} for one in found]
+    return page(call, "Commands", ordered, sort_by="_Order", low=1, high=50)
 
 
 @operation("ssm", "ListCommandInvocations")
 def list_command_invocations(call: Call) -> dict[str, Any]:
-    """List how commands went, by command or by instance."""
+    """List how commands went, by command or by instance, the newest first."""
     command, ident = call.get("CommandId"), call.get("InstanceId")
     found = [
         _with_plugins(one) if call.get("Details") else one
@@ -219,8 +221,15 @@ def list_command_invocations(call: Call) -> dict[str, Any]:
     for wanted in call.get("Filters") or ():
         if wanted["key"] == "Status":
             found = [one for one in found if one["Status"] == wanted["value"]]
-    keyed = [{**one, "_Id": f"{one['CommandId']}{one['InstanceId']}"} for one in found]
-    return page(call, "CommandInvocations", keyed, sort_by="_Id", low=1, high=50)
+    ordered = [
+        {**one, "_Order": _age(one, f"{one['CommandId']}{one['InstanceId']}")} for one in found
+    ]
+    return page(call, "CommandInvocations", ordered, sort_by="_Order", low=1, high=50)
+
+
+def _age(found: Record, ident: str) -> str:
+    """Return what sorts the newest first."""
+    return f"{_FAR_MS - round(found['RequestedDateTime'] * 1000):014d} {ident}"
 
 
 def _with_plugins(found: Record) -> Record:
