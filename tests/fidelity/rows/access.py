@@ -183,7 +183,24 @@ def role_is_taken(world: World) -> None:
     assert code_of(client_of(world, wrong, "sts").get_caller_identity) == "InvalidClientTokenId"
 
 
+def profile_is_replaced(world: World) -> None:
+    client = world.client("ec2")
+
+    def known() -> Any:
+        found = client.describe_iam_instance_profile_associations(**of_instance(world))
+        return found["IamInstanceProfileAssociations"][0]
+
+    answer = client.replace_iam_instance_profile_association(
+        AssociationId=known()["AssociationId"], IamInstanceProfile={"Name": world.profile}
+    )["IamInstanceProfileAssociation"]
+    assert answer["State"] == "associating"
+    wait_until(lambda: known()["AssociationId"] == answer["AssociationId"], "it was not replaced")
+    wait_until(lambda: known()["State"] == "associated", "it was never associated")
+
+
 STORIES = [
+    Story("a profile is associating, and then associated", profile_is_replaced,
+          "EC2 API Reference, ReplaceIamInstanceProfileAssociation"),
     Story("a limited user is refused in each service's words", limited_user,
           "IAM User Guide, Troubleshoot access denied error messages"),
     Story("EC2's refusal can be decoded", refusal_is_decoded,

@@ -122,7 +122,7 @@ def replace_iam_instance_profile_association(call: Call) -> dict[str, Any]:
 def disassociate_iam_instance_profile(call: Call) -> dict[str, Any]:
     """Take the profile from an instance."""
     instance = call.table("instance").edit(_find_associated(call)["InstanceId"])
-    answer = {**_association(call, instance), "State": "disassociating"}
+    answer = {**_association(instance), "State": "disassociating"}
     instance["IamInstanceProfile"] = None
     return {"IamInstanceProfileAssociation": answer}
 
@@ -130,7 +130,7 @@ def disassociate_iam_instance_profile(call: Call) -> dict[str, Any]:
 @operation("ec2", "DescribeIamInstanceProfileAssociations")
 def describe_iam_instance_profile_associations(call: Call) -> dict[str, Any]:
     """List which instance has which profile."""
-    found = [_association(call, instance) for instance in _associated(call)]
+    found = [_association(instance) for instance in _associated(call)]
     wanted = call.get("AssociationIds")
     if wanted:
         _check_known(wanted, [one["AssociationId"] for one in found])
@@ -144,7 +144,8 @@ def _set(call: Call, ident: str, specification: Specification) -> dict[str, Any]
     profile = profile_for(call, specification)
     instance = call.table("instance").edit(ident)
     instance["IamInstanceProfile"] = profile
-    return {"IamInstanceProfileAssociation": _association(call, instance)}
+    answer = {**_association(instance), "State": "associating"}
+    return {"IamInstanceProfileAssociation": answer}
 
 
 def _check_alive(instance: Record) -> None:
@@ -169,14 +170,13 @@ def _find_associated(call: Call) -> Record:
     raise _unknown(wanted)
 
 
-def _association(call: Call, instance: Record) -> Record:
+def _association(instance: Record) -> Record:
     profile = instance["IamInstanceProfile"]
-    is_new = call.cloud.clock() <= profile["_Since"]
     return {
         "AssociationId": profile["_AssociationId"],
         "InstanceId": instance["InstanceId"],
         "IamInstanceProfile": profile,
-        "State": "associating" if is_new else "associated",
+        "State": "associated",
         "Timestamp": profile["_Since"],
     }
 
