@@ -11,6 +11,7 @@ from os import environ
 from threading import Event, Lock, Timer
 
 from runctl.localcloud import services
+from runctl.localcloud.busy import be_busy, be_plainly_busy
 from runctl.localcloud.cloud import Cloud
 from runctl.localcloud.control import Control
 from runctl.localcloud.egress import Egress
@@ -43,8 +44,8 @@ class Daemon:
         self._listener = listener
         self._ended = Event()
         self._resetting = Lock()
-        self._answer: Responder = _be_busy
-        self._answer_metadata: Responder = _be_busy
+        self._answer: Responder = be_busy
+        self._answer_metadata: Responder = be_plainly_busy
         self._endpoint = Server(self._respond)
         self._metadata = Server(self._respond_metadata)
         self._egress = Egress(Upstream(environ))
@@ -71,7 +72,7 @@ class Daemon:
 
     def close(self) -> None:
         """Stop answering, and finish what is being done; machines go on."""
-        self._answer = _be_busy
+        self._answer = be_busy
         self._endpoint.drop(self._listener)
         self.cloud.journal.note("stopped")
         self.cloud.close()
@@ -80,7 +81,7 @@ class Daemon:
     def reset(self) -> None:
         """Take everything back to an empty cloud: its address and credentials stay."""
         with self._resetting:
-            self._answer = self._answer_metadata = _be_busy
+            self._answer, self._answer_metadata = be_busy, be_plainly_busy
             self.cloud.jobs.close()
             self._network.close()
             self._destroy_all()
@@ -149,8 +150,3 @@ class Daemon:
         for entry in self._place.folder.iterdir():
             if entry.is_dir() and entry.name not in _KEPT:
                 shutil.rmtree(entry)
-
-
-def _be_busy(request: Request) -> Response:
-    del request
-    return Response(503, {"Content-Type": "text/plain", "Retry-After": "1"}, b"busy\n")

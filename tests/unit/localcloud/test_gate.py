@@ -14,8 +14,9 @@ import pytest
 from botocore.exceptions import ClientError
 
 from runctl.localcloud.api import OPERATIONS
+from runctl.localcloud.busy import be_busy
 from runctl.localcloud.gate import Gate
-from runctl.localcloud.http.messages import Request, Response
+from runctl.localcloud.http.messages import Request, Responder, Response
 from runctl.localcloud.identity import new_credentials
 from runctl.localcloud.wire.cbor import write_texts
 from tests.unit.localcloud.conftest import REGION, SESSION, Bytes, Raw, Rehearsal
@@ -95,7 +96,7 @@ def events(rehearsal: Rehearsal) -> list[dict[str, Any]]:
     return [one for one in rehearsal.cloud.journal.read("")[0] if one["event"] == "call"]
 
 
-def _send(gate: Gate, request: Any) -> Any:
+def _send(gate: Responder, request: Any) -> Any:
     data = request.body.encode() if isinstance(request.body, str) else request.body or b""
     headers = {
         name.lower(): value.decode() if isinstance(value, bytes) else str(value)
@@ -233,6 +234,32 @@ def test_an_ill_formed_signature_of_a_form_is_refused_as_a_query(rehearsal: Rehe
     answer = gate(Request("POST", "/", "", headers, Bytes(b"Action=GetCallerIdentity")))
     assert isinstance(answer.body, bytes)
     assert b"<ErrorResponse><Error><Type>Sender</Type><Code>IncompleteSignature" in answer.body
+
+
+BUSY = {**CALLS, "s3": "list_buckets"}
+
+
+@pytest.mark.parametrize("service", BUSY)
+def test_a_cloud_that_is_being_reset_says_so_in_the_words_of_the_service(service: str) -> None:
+    client = SESSION.create_client(
+        service,
+        region_name=REGION,
+        endpoint_url="http://127.0.0.1:4566",
+        aws_access_key_id="AKIA",
+        aws_secret_access_key="secret",
+        config=botocore.config.Config(retries={"total_max_attempts": 1}),
+    )
+    client.meta.events.register("before-send", lambda request, **_: _send(be_busy, request))
+    with pytest.raises(ClientError, match="being reset, or it ends") as error:
+        getattr(client, BUSY[service])()
+    response: Any = error.value.response
+    assert response["Error"]["Code"].endswith(("ServiceUnavailable", "Unavailable"))
+    assert response["ResponseMetadata"]["HTTPStatusCode"] == 503
+
+
+def test_the_control_endpoint_is_busy_in_plain_words() -> None:
+    answer = be_busy(Request("GET", "/_runctl/status", "", {}, Bytes(b"")))
+    assert (answer.status, answer.body) == (503, b"busy\n")
 
 
 def test_a_refusal_at_the_gate_is_an_event(rehearsal: Rehearsal) -> None:
