@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from tests.unit.localcloud.conftest import Rehearsal
+from runctl.localcloud.services.ssm.running import INVOCATION
+from tests.unit.localcloud.conftest import REGION, Rehearsal
 
 NOBODY = [{"Key": "tag:of", "Values": ["nobody"]}]
 
@@ -35,3 +36,26 @@ def test_a_list_that_is_too_long_is_told_as_aws_writes_lists(rehearsal: Rehearsa
         rehearsal.client("ssm").send_command(
             DocumentName="AWS-RunShellScript", InstanceIds=many, Parameters={"commands": ["true"]}
         )
+
+
+def test_the_oldest_commands_are_forgotten(
+    rehearsal: Rehearsal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("runctl.localcloud.services.ssm.commands.MOST_KEPT", 3)
+    sent = [send(rehearsal) for _ in range(5)]
+    found = rehearsal.client("ssm").list_commands()["Commands"]
+    assert [one["CommandId"] for one in found] == sent[:1:-1]
+
+
+def test_a_command_that_goes_on_is_not_forgotten(
+    rehearsal: Rehearsal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("runctl.localcloud.services.ssm.commands.MOST_KEPT", 1)
+    first = send(rehearsal)
+    with rehearsal.cloud.records.transaction() as transaction:
+        transaction.table("command", REGION).edit(first)["_Instances"] = ["i-1"]
+        told = {"Status": "InProgress", "StatusDetails": "InProgress"}
+        transaction.table(INVOCATION, REGION).put(f"{first}:i-1", told)
+    sent = [send(rehearsal) for _ in range(3)]
+    found = rehearsal.client("ssm").list_commands()["Commands"]
+    assert {one["CommandId"] for one in found} >= {first, sent[-1]}

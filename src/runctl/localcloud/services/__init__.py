@@ -66,6 +66,7 @@ _MODULES = (
     "pricing.queries",
     "quotas",
     "ssm.documents",
+    "ssm.listing",
     "ssm.managed",
     "ssm.parameterchanges",
     "ssm.parameters",

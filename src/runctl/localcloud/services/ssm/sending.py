@@ -1,4 +1,4 @@
-"""SendCommand, and what becomes of commands."""
+"""Commands are sent, and cancelled."""
 
 from __future__ import annotations
 
@@ -8,16 +8,13 @@ from uuid import uuid4
 
 from runctl.localcloud.api import Call, operation
 from runctl.localcloud.services.ec2.filters import Filter, apply, path
-from runctl.localcloud.services.ec2.paging import page
+from runctl.localcloud.services.ssm.commands import COMMAND, forget_oldest, told
 from runctl.localcloud.services.ssm.documents import check_document
 from runctl.localcloud.services.ssm.managed import check_online
-from runctl.localcloud.services.ssm.running import INVOCATION, OVER, invocation_id, output_of
+from runctl.localcloud.services.ssm.running import INVOCATION, OVER, invocation_id
 from runctl.localcloud.state.records import Record
 from runctl.localcloud.wire.errors import AwsError
 
-COMMAND = "command"
-_PLUGIN_CHARACTERS = 2500
-_FAR_MS = 10**13
 _TARGETS: Mapping[str, Filter] = {
     "InstanceIds": path("InstanceId"),
     "instanceids": path("InstanceId"),
@@ -46,7 +43,8 @@ def send_command(call: Call) -> dict[str, Any]:
         key = invocation_id(command["CommandId"], ident)
         call.table(INVOCATION).put(key, invocation)
         call.settle(INVOCATION, key)
-    return {"Command": _told(call, command)}
+    forget_oldest(call)
+    return {"Command": told(call, command)}
 
 
 def _check_supported(call: Call) -> None:
@@ -122,127 +120,6 @@ def _invocation(command: Record, ident: str) -> Record:
         "ResponseCode": -1,
         "_DeliverBefore": command["RequestedDateTime"] + command["TimeoutSeconds"],
     }
-
-
-def _told(call: Call, command: Record) -> Record:
-    """Return a command with the status that its invocations amount to."""
-    table = call.table(INVOCATION)
-    keys = [invocation_id(command["CommandId"], ident) for ident in command["_Instances"]]
-    found = [one for key in keys if (one := table.get(key)) is not None]
-    statuses = [one["Status"] for one in found]
-    bad = [one for one in statuses if one in ("Failed", "TimedOut")]
-    status = _status_of(statuses)
-    return {
-        **command,
-        "Status": status,
-        "StatusDetails": status,
-        "CompletedCount": sum(one in OVER for one in statuses),
-        "ErrorCount": len(bad),
-        "DeliveryTimedOutCount": sum(one["StatusDetails"] == "DeliveryTimedOut" for one in found),
-    }
-
-
-def _status_of(statuses: list[str]) -> str:
-    if all(one == "Pending" for one in statuses):
-        return "Pending" if statuses else "Success"
-    if any(one not in OVER for one in statuses):
-        return "InProgress"
-    for bad in ("Failed", "TimedOut", "Cancelled"):
-        if bad in statuses:
-            return bad
-    return "Success"
-
-
-@operation("ssm", "GetCommandInvocation")
-def get_command_invocation(call: Call) -> dict[str, Any]:
-    """Return how a command went on one instance."""
-    key = invocation_id(call.get("CommandId"), call.get("InstanceId"))
-    found = call.table(INVOCATION).get(key)
-    is_hidden = (
-        found is not None
-        and call.cloud.clock() - found["RequestedDateTime"] < call.cloud.pace.command_hidden_s
-    )
-    if found is None or is_hidden:
-        raise AwsError("InvocationDoesNotExist", "")
-    return {
-        **found,
-        "StandardOutputContent": found.get("_Output", ""),
-        "StandardErrorContent": found.get("_Error", ""),
-        "StandardOutputUrl": "",
-        "StandardErrorUrl": "",
-        "ExecutionStartDateTime": _iso(found.get("_Started")),
-        "ExecutionEndDateTime": _iso(found.get("_Ended")),
-        "ExecutionElapsedTime": _elapsed(found),
-        "CloudWatchOutputConfig": {"CloudWatchLogGroupName": "", "CloudWatchOutputEnabled": False},
-    }
-
-
-def _iso(moment: float | None) -> str:
-    from datetime import UTC, datetime  # noqa: PLC0415
-
-    if moment is None:
-        return ""
-    return datetime.fromtimestamp(moment, UTC).strftime("%Y-%m-%dT%H:%M:%S.%f")[:-3] + "Z"
-
-
-def _elapsed(found: Record) -> str:
-    if found.get("_Ended") is None or found.get("_Started") is None:
-        return ""
-    return f"PT{found['_Ended'] - found['_Started']:.3f}S"
-
-
-@operation("ssm", "ListCommands")
-def list_commands(call: Call) -> dict[str, Any]:
-    """List commands, the newest first."""
-    wanted, ident = call.get("CommandId"), call.get("InstanceId")
-    found = [
-        _told(call, one)
-        for one in call.table(COMMAND).values()
-        if wanted in (None, one["CommandId"]) and (ident is None or ident in one["_Instances"])
-    ]
-    if wanted is not None and not found:
-        raise AwsError("InvalidCommandId", "")
-    for one in call.get("Filters") or ():
-        if one["key"] == "Status":
-            found = [command for command in found if command["Status"] == one["value"]]
-    ordered = [{**one, "_Order": _age(one, one["CommandId"])} for one in found]
-    return page(call, "Commands", ordered, sort_by="_Order", low=1, high=50)
-
-
-@operation("ssm", "ListCommandInvocations")
-def list_command_invocations(call: Call) -> dict[str, Any]:
-    """List how commands went, by command or by instance, the newest first."""
-    command, ident = call.get("CommandId"), call.get("InstanceId")
-    found = [
-        _with_plugins(one) if call.get("Details") else one
-        for one in call.table(INVOCATION).values()
-        if command in (None, one["CommandId"]) and ident in (None, one["InstanceId"])
-    ]
-    for wanted in call.get("Filters") or ():
-        if wanted["key"] == "Status":
-            found = [one for one in found if one["Status"] == wanted["value"]]
-    ordered = [
-        {**one, "_Order": _age(one, f"{one['CommandId']}{one['InstanceId']}")} for one in found
-    ]
-    return page(call, "CommandInvocations", ordered, sort_by="_Order", low=1, high=50)
-
-
-def _age(found: Record, ident: str) -> str:
-    """Return what sorts the newest first."""
-    return f"{_FAR_MS - round(found['RequestedDateTime'] * 1000):014d} {ident}"
-
-
-def _with_plugins(found: Record) -> Record:
-    plugin = {
-        "Name": found["PluginName"],
-        "Status": found["Status"],
-        "StatusDetails": found["StatusDetails"],
-        "ResponseCode": found["ResponseCode"],
-        "ResponseStartDateTime": found.get("_Started"),
-        "ResponseFinishDateTime": found.get("_Ended"),
-        "Output": output_of(found)[:_PLUGIN_CHARACTERS],
-    }
-    return {**found, "CommandPlugins": [plugin]}
 
 
 @operation("ssm", "CancelCommand")
