@@ -37,6 +37,8 @@ class Pace:
     """A new spot request is unknown to DescribeSpotInstanceRequests for so long."""
     fleet_s: float = 1.0
     """A fleet looks at its capacity so often."""
+    unhealthy_s: float = 6.0
+    """An instance of a fleet is replaced, if that was asked, once it is impaired for so long."""
     keep_terminated_s: float = 3600.0
     """A terminated instance is described for so long."""
     profile_s: float = 1.0

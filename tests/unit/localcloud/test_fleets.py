@@ -387,6 +387,24 @@ def test_a_fleet_at_rest_writes_nothing(
     assert written == []
 
 
+@pytest.mark.parametrize("is_replaced", [True, False])
+def test_an_unhealthy_instance_is_replaced_where_that_is_asked(
+    rehearsal: Rehearsal, ec2: Any, is_replaced: bool
+) -> None:
+    ident = fleet(rehearsal, "maintain", 1, ReplaceUnhealthyInstances=is_replaced)["FleetId"]
+    rehearsal.advance(3)
+    [first] = alive(rehearsal, ident)
+    add_fault(rehearsal.cloud, Order(effect="freeze", instance=first))
+    [shown] = ec2.describe_fleet_instances(FleetId=ident)["ActiveInstances"]
+    assert shown["InstanceHealth"] == "unhealthy"
+    rehearsal.advance(3)
+    assert alive(rehearsal, ident) == [first]
+    rehearsal.restart()
+    rehearsal.advance(10)
+    [second] = alive(rehearsal, ident)
+    assert (second != first) is is_replaced
+
+
 def test_another_target(rehearsal: Rehearsal, ec2: Any) -> None:
     ident = fleet(rehearsal, "maintain", 3)["FleetId"]
     rehearsal.advance(3)

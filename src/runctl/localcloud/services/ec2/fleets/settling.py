@@ -104,6 +104,7 @@ def _finish_deletion(call: Call, fleet: Record) -> None:
 
 def _bring_up(call: Call, fleet: Record) -> None:
     members = instances_of(call.transaction, call.region, fleet["FleetId"])
+    members = _without_unhealthy(call, fleet, members)
     now = call.cloud.clock()
     both = {is_spot: needs_of(fleet, members, now, is_spot=is_spot) for is_spot in (True, False)}
     if _is_at_rest(fleet, members, list(both.values())):
@@ -117,6 +118,21 @@ def _bring_up(call: Call, fleet: Record) -> None:
     edited |= standing(edited, instances_of(call.transaction, call.region, fleet["FleetId"]))
     edited["_WasFilled"] = edited.get("_WasFilled") or edited["ActivityStatus"] == "fulfilled"
     set_state(edited, "active", now)
+
+
+def _without_unhealthy(call: Call, fleet: Record, members: list[Record]) -> list[Record]:
+    """End what has been impaired for a while, where it is to be replaced; return the others."""
+    if not (fleet["ReplaceUnhealthyInstances"] and fleet["Type"] == "maintain"):
+        return members
+    lost = [one for one in members if _is_unhealthy(call.cloud, one["InstanceId"])]
+    if lost:
+        end_members(call, call.table(KIND).edit(fleet["FleetId"]), lost)
+    return [one for one in members if one not in lost]
+
+
+def _is_unhealthy(cloud: Cloud, instance: str) -> bool:
+    since = cloud.faults.cut_off_since(instance)
+    return since is not None and since + cloud.pace.unhealthy_s <= cloud.clock()
 
 
 def _is_at_rest(fleet: Record, members: list[Record], needs: list[Needs]) -> bool:
