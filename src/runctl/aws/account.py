@@ -18,6 +18,8 @@ from runctl.errors import AuthError, ConfigError
 
 CONNECT_S, READ_S = 10, 60
 _RETRIES: Mapping[str, Any] = {"mode": "standard", "total_max_attempts": 5}
+# Presigned addresses are signed so only if it is said; others fail where KMS encrypts.
+_OF: Mapping[str, Mapping[str, Any]] = {"s3": {"signature_version": "s3v4"}}
 
 
 @dataclass
@@ -93,6 +95,8 @@ class Account:
             ) from error
 
     def _make(self, service: str, region: str) -> Any:
-        config = BotoConfig(retries=_RETRIES, connect_timeout=CONNECT_S, read_timeout=READ_S)
+        config = BotoConfig(
+            retries=_RETRIES, connect_timeout=CONNECT_S, read_timeout=READ_S, **_OF.get(service, {})
+        )
         with translated(f"{service} of AWS cannot be called"):
             return self._session.client(service, region_name=region, config=config)
