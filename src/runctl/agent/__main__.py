@@ -2,6 +2,8 @@
 
 ``python -m runctl.agent exec FOLDER -- COMMAND``: a command beside the training, in its
 folder and environment.
+
+``python -m runctl.agent start < ORDER``: start an attempt on an instance that the agent is on.
 """
 
 from __future__ import annotations
@@ -66,6 +68,10 @@ def execute(folder: AttemptFolder, argv: list[str]) -> int:
 
 
 def main(argv: list[str]) -> int:
+    if argv[1] == "start":
+        from runctl.agent.elsewhere import main as start  # noqa: PLC0415 - no agent needs it
+
+        return start()
     if argv[1] == "exec":
         return execute(AttemptFolder(Path(argv[2])), argv[4:])
     return supervise(AttemptFolder(Path(argv[1])), int(argv[2]), int(argv[3]))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -63,6 +64,15 @@ def lock_paths(root: Path, gpus: Sequence[int], is_exclusive: bool) -> list[Path
     folder.mkdir(parents=True, exist_ok=True)
     names = ["instance"] if is_exclusive else [f"gpu-{index}" for index in sorted(gpus)]
     return [folder / f"{name}.lock" for name in names]
+
+
+def find_base_python(environ: Mapping[str, str]) -> str:
+    """Return the Python that the user's shell would start, else our own."""
+    for folder in environ.get("PATH", os.defpath).split(os.pathsep):
+        path = Path(folder or ".", "python3")
+        if os.access(path, os.X_OK):
+            return str(path.absolute())
+    return sys.executable
 
 
 def read_answer(answer: bytes) -> str:

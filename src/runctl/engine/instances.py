@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-import os
 import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from runctl.agent.arrival import make_order, read_answer, reaper_command
+from runctl.agent.arrival import find_base_python, make_order, read_answer, reaper_command
 from runctl.agent.folder import AttemptFolder
 from runctl.agent.plan import Plan
 from runctl.engine.session import Session, connect, provider_of
@@ -63,15 +62,6 @@ def collect_secrets(spec_secrets: tuple[str, ...], environ: Mapping[str, str]) -
             hint=f"export {missing[0]}=… and type the same again",
         )
     return {name: environ[name] for name in spec_secrets}
-
-
-def find_base_python(environ: Mapping[str, str]) -> str:
-    """Return the Python that the user's shell would start, else our own."""
-    for folder in environ.get("PATH", os.defpath).split(os.pathsep):
-        path = Path(folder or ".", "python3")
-        if os.access(path, os.X_OK):
-            return str(path.absolute())
-    return sys.executable
 
 
 def is_alive(session: Session, run: Run) -> bool:

@@ -1,0 +1,54 @@
+"""How an attempt is started by an agent that has arrived: what is local is decided here."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+from runctl.agent.arrival import find_base_python, make_order, reaper_command
+from runctl.agent.plan import Plan
+from runctl.model.codec import Record, decode
+
+
+class StartOrder(Record, frozen=True, kw_only=True):
+    """Which attempt is to be started; ``secrets`` of None keeps those that are there."""
+
+    run_id: str
+    attempt: int
+    instance: str
+    store: str
+    is_exclusive: bool
+    gpus: tuple[int, ...] = ()
+    is_queued: bool = False
+    secrets: dict[str, str] | None = None
+
+
+def instance_root(environ: Mapping[str, str]) -> Path:
+    """Return the folder of the login user where attempts live."""
+    return Path(environ["HOME"]) / ".runctl" / "instance"
+
+
+def start(order: bytes, environ: Mapping[str, str]) -> int:
+    """Start an attempt; the reaper's answer goes to standard output."""
+    wish = decode(order, StartOrder, key="the order")
+    plan = Plan(
+        run_id=wish.run_id,
+        attempt=wish.attempt,
+        instance=wish.instance,
+        store=wish.store,
+        instance_root=str(instance_root(environ)),
+        base_python=find_base_python(environ),
+        is_exclusive=wish.is_exclusive,
+    )
+    asked = make_order(plan, wish.secrets, gpus=wish.gpus, is_queued=wish.is_queued)
+    sys.stdout.flush()
+    return subprocess.run(
+        reaper_command(sys.executable, "start"), input=asked, check=False, env=dict(environ)
+    ).returncode
+
+
+def main() -> int:
+    return start(sys.stdin.buffer.read(), os.environ)

@@ -1,0 +1,1 @@
+"""How runctl comes to an instance: as parts, content-addressed, fetched and verified there."""

@@ -1,0 +1,75 @@
+# On the instance, as its login user: have the agent here, and hand it the order on standard input.
+#   sh -c "$(cat bootstrap.sh)" bootstrap NAME [SHA256 URL]...
+# Without the agent and without parts it says what this instance is, and exits with 75.
+# Needs curl, sha256sum, tar and a Python of 3.11 or newer; changes nothing outside ~/.runctl.
+set -eu
+umask 077
+name=$1
+shift
+home=$HOME/.runctl
+agent=$home/agents/$name
+
+find_python() {
+    for one in python3 python3.14 python3.13 python3.12 python3.11; do
+        path=$(command -v "$one") || continue
+        if "$path" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then
+            printf '%s\n' "$path"
+            return
+        fi
+    done
+}
+
+version_of() { "$1" -c 'import sys; print("%d.%d" % sys.version_info[:2])'; }
+
+describe() {
+    libc=gnu
+    case $(ldd --version 2>&1 || :) in *musl*) libc=musl ;; esac
+    version=none
+    [ -z "$python" ] || version=$(version_of "$python")
+    printf 'runctl-needs %s %s %s %s\n' "$(uname -s)" "$(uname -m)" "$libc" "$version"
+}
+
+# Fetch one part, unless it is here; it has its name only once its digest was seen.
+fetch() {
+    part=$home/parts/$1
+    [ ! -d "$part" ] || return 0
+    temporary=$home/parts/.$1.$$
+    mkdir -p "$temporary"
+    curl --silent --show-error --fail --location --retry 3 --connect-timeout 10 \
+        --output "$temporary.tgz" "$2"
+    printf '%s  %s\n' "$1" "$temporary.tgz" | sha256sum -c - >/dev/null 2>&1 || {
+        echo "a part of runctl arrived with other bytes: $1" >&2
+        exit 65
+    }
+    tar -xzf "$temporary.tgz" -C "$temporary"
+    rm -f "$temporary.tgz"
+    mv -T "$temporary" "$part" 2>/dev/null || { rm -rf "$temporary"; [ -d "$part" ]; }
+}
+
+# A virtual environment is a folder with a link and a note; the parts are on its path.
+make_agent() {
+    made=$home/agents/.$name.$$
+    packages=$made/lib/python$(version_of "$python")/site-packages
+    mkdir -p "$made/bin" "$packages"
+    ln -s "$python" "$made/bin/python"
+    printf 'home = %s\ninclude-system-site-packages = false\n' "$(dirname "$python")" \
+        >"$made/pyvenv.cfg"
+    while [ $# -gt 0 ]; do
+        fetch "$1" "$2"
+        printf '%s\n' "$home/parts/$1" >>"$packages/runctl.pth"
+        [ ! -x "$home/parts/$1/bin/uv" ] || ln -sf "$home/parts/$1/bin/uv" "$made/bin/uv"
+        shift 2
+    done
+    mv -T "$made" "$agent" 2>/dev/null || { rm -rf "$made"; [ -d "$agent" ]; }
+}
+
+if [ ! -x "$agent/bin/python" ]; then
+    python=$(find_python)
+    if [ $# -eq 0 ] || [ -z "$python" ]; then
+        describe
+        exit 75
+    fi
+    rm -rf "$agent"
+    make_agent "$@"
+fi
+exec "$agent/bin/python" -I -m runctl.agent start
