@@ -136,13 +136,28 @@ def test_a_tier_without_sizes_has_no_full_disks(
     assert refusal.value.code == "UnsupportedOperation"
 
 
-def test_a_fault_of_an_instance_that_has_ended_can_be_cleared(
-    rehearsal: Rehearsal, machine: PaperMachine
-) -> None:
-    add(rehearsal, machine, "network")
+def test_the_faults_of_an_instance_end_with_it(rehearsal: Rehearsal, machine: PaperMachine) -> None:
+    for effect, *_ in PAIRS:
+        add(rehearsal, machine, effect)
     rehearsal.client("ec2").terminate_instances(InstanceIds=[machine.id])
     rehearsal.advance(5)
-    assert len(clear_faults(rehearsal.cloud)) == 1
+    assert [one.state for one in rehearsal.cloud.faults.all()] == ["over"] * 3
+    assert len(clear_faults(rehearsal.cloud)) == 3
+
+
+def test_what_was_stopped_starts_on_other_hardware_with_the_same_disk(
+    rehearsal: Rehearsal, machine: PaperMachine
+) -> None:
+    ec2 = rehearsal.client("ec2")
+    for effect, *_ in PAIRS:
+        add(rehearsal, machine, effect)
+    ec2.stop_instances(InstanceIds=[machine.id])
+    rehearsal.advance(5)
+    ec2.start_instances(InstanceIds=[machine.id])
+    rehearsal.advance(5)
+    states = {one.order.effect: one.state for one in rehearsal.cloud.faults.all()}
+    assert states == {"network": "over", "freeze": "over", "disk": "in-force"}
+    assert checks(rehearsal, machine) == ("ok", "ok")
 
 
 def test_hardware_fails_once(

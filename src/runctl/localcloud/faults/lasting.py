@@ -55,13 +55,25 @@ def begin(cloud: Cloud, fault: Fault) -> None:
 
 def end(cloud: Cloud, fault: Fault) -> None:
     """Undo it, as far as there is something left that it was done to."""
-    machine = cloud.tier.find(fault.order.instance) if fault.order.instance else None
-    if machine is not None and not _is_held_by_another(cloud, fault):
+    ident = fault.order.instance or ""
+    machine = cloud.tier.find(ident) if ident else None
+    if not _is_held_by_another(cloud, fault):
+        if fault.order.effect == "network":
+            cloud.network.mend(ident)
         with suppress(MachineError):  # it has ended meanwhile, and its fault with it
-            _UNDO[fault.order.effect](cloud, machine)
+            if machine is not None:
+                _UNDO[fault.order.effect](machine)
     fault.state = "over"
     cloud.faults.put(fault)
     cloud.journal.note("fault-over", fault=fault.id, effect=fault.order.effect)
+
+
+def end_with(cloud: Cloud, ident: str, *effects: str) -> None:
+    """End faults of an instance that has ended, or starts anew one day: on other hardware."""
+    for fault in cloud.faults.all():
+        is_meant = fault.order.instance == ident and fault.order.effect in effects
+        if is_meant and fault.state == "in-force":
+            end(cloud, fault)
 
 
 def _is_held_by_another(cloud: Cloud, fault: Fault) -> bool:
@@ -78,20 +90,11 @@ def _cut(cloud: Cloud, machine: Machine) -> None:
     machine.set_connected(is_connected=False)
 
 
-def _mend(cloud: Cloud, machine: Machine) -> None:
-    cloud.network.mend(machine.id)
-    machine.set_connected(is_connected=True)
-
-
 def _kill(cloud: Cloud, machine: Machine) -> None:
     """Kill the first process, with SIGKILL, and all others with it: the hardware has failed."""
     del cloud
     with suppress(ProcessLookupError):
         os.kill(int(machine.hello()["init"]), signal.SIGKILL)
-
-
-def _nothing(cloud: Cloud, machine: Machine) -> None:
-    del cloud, machine
 
 
 _DO: dict[str, Act] = {
@@ -100,9 +103,9 @@ _DO: dict[str, Act] = {
     "kill": _kill,
     "network": _cut,
 }
-_UNDO: dict[str, Act] = {
-    "disk": lambda _, machine: machine.free_disk(),
-    "freeze": lambda _, machine: machine.thaw(),
-    "kill": _nothing,
-    "network": _mend,
+_UNDO: dict[str, Callable[[Machine], None]] = {
+    "disk": lambda machine: machine.free_disk(),
+    "freeze": lambda machine: machine.thaw(),
+    "kill": lambda _: None,
+    "network": lambda machine: machine.set_connected(is_connected=True),
 }

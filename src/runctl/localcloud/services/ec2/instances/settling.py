@@ -9,6 +9,8 @@ import logging
 from typing import TYPE_CHECKING
 
 from runctl.localcloud.cloud import settles
+from runctl.localcloud.faults.lasting import end_with
+from runctl.localcloud.faults.orders import MACHINE_EFFECTS
 from runctl.localcloud.machines.errors import MachineError
 from runctl.localcloud.machines.results import State
 from runctl.localcloud.services.ec2.instances.console import forget_console, keep_console
@@ -139,6 +141,7 @@ def _stop(cloud: Cloud, region: str, instance: Record) -> None:
     machine = cloud.tier.find(ident)
     if machine is not None:
         machine.stop(0.0 if instance.get("_IsForced") else cloud.pace.grace_s)
+    end_with(cloud, ident, "network", "freeze")  # a full disk stays full
     with cloud.records.transaction() as transaction:
         table = transaction.table("instance", region)
         if state_of(table.get(ident) or {"State": {"Name": ""}}) != "stopping":
@@ -157,6 +160,7 @@ def _end(cloud: Cloud, region: str, instance: Record) -> None:
     cloud.network.disconnect(ident)
     keep_console(cloud, ident)
     cloud.tier.destroy(ident)
+    end_with(cloud, ident, *MACHINE_EFFECTS)
     with cloud.records.transaction() as transaction:
         ended = transaction.table("instance", region).edit(ident)
         set_state(ended, "terminated")
