@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
+from typing import Any
 
 import boto3
 
 from runctl.aws.account import Account
+from runctl.aws.console import console_text
 from runctl.aws.depot import Depot
-from tests.fidelity.world import CloudWorld
+from runctl.transports.host_keys import pin, read_console
+from runctl.transports.ssh import SshTarget
+from tests.fidelity.world import CloudWorld, wait_until
 from tests.localcloud.process import CloudProcess
 
 
@@ -42,6 +51,49 @@ class Rig:
     @cached_property
     def depot(self) -> Depot:
         return Depot(self.account, f"s3://{self.world.bucket}/owner")
+
+    @contextmanager
+    def ssh_target(self, folder: Path) -> Iterator[SshTarget]:
+        """Launch an instance with a key pair; give what reaches it, its host key pinned."""
+        ec2, name = self.world.client("ec2"), self.world.name("pair")
+        identity = folder / "identity"
+        identity.write_text(ec2.create_key_pair(KeyName=name)["KeyMaterial"])
+        identity.chmod(0o600)
+        ident = self.launch(KeyName=name)
+        with tempfile.TemporaryDirectory(dir="/tmp") as sockets:
+            try:
+                target = self._target(ident, identity, Path(sockets))
+                yield target
+                exits = [*target.argv()[:-2], "-O", "exit", "--", target.host]
+                subprocess.run(exits, capture_output=True, check=False)
+            finally:
+                ec2.terminate_instances(InstanceIds=[ident])
+                ec2.delete_key_pair(KeyName=name)
+
+    def launch(self, **parameters: Any) -> str:
+        """Launch a small instance; return its id once it runs."""
+        ec2 = self.world.client("ec2")
+        [made] = ec2.run_instances(
+            ImageId=self.world.image, InstanceType="t3.micro", MinCount=1, MaxCount=1, **parameters
+        )["Instances"]
+        waiter = ec2.get_waiter("instance_running")
+        waiter.wait(InstanceIds=[made["InstanceId"]], WaiterConfig={"Delay": 1, "MaxAttempts": 60})
+        return str(made["InstanceId"])
+
+    def _target(self, ident: str, identity: Path, sockets: Path) -> SshTarget:
+        known, keys = identity.with_name("known_hosts"), list[str]()
+
+        def has_keys() -> bool:
+            keys[:] = read_console(console_text(self.account, ident))
+            return bool(keys)
+
+        wait_until(has_keys, "the console never showed a host key", 60.0)
+        pin(known, "the-instance", keys)
+        [group] = self.world.client("ec2").describe_instances(InstanceIds=[ident])["Reservations"]
+        host = group["Instances"][0]["PublicIpAddress"]
+        port = 22 if self.cloud.ready["tier"] == "root" else 2222
+        alias = ("HostKeyAlias=the-instance",)
+        return SshTarget(host, "ec2-user", known, port, identity, sockets, alias)
 
     def objects(self) -> list[str]:
         found = self.world.client("s3").list_objects_v2(Bucket=self.world.bucket)

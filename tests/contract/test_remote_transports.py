@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import subprocess
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from runctl.errors import TransportError
+from runctl.errors import AuthError, IntegrityError, RefusedError, TransportError
 from runctl.testing.transports import TransportContract
 from runctl.transports.api import Transport
+from runctl.transports.host_keys import pin
+from runctl.transports.ssh import SshTarget, SshTransport
 from runctl.transports.ssm import SsmTransport
 from tests.cloud_instances import Rig
 from tests.localcloud.process import CloudProcess
@@ -22,6 +28,13 @@ def rig(local_cloud: CloudProcess) -> Iterator[Rig]:
     made = Rig(local_cloud)
     yield made
     assert made.world.end() == []
+
+
+@pytest.fixture(scope="module")
+def target(rig: Rig, tmp_path_factory: pytest.TempPathFactory) -> Iterator[SshTarget]:
+    """How to reach an instance that has a key pair, and no rights at all."""
+    with rig.ssh_target(tmp_path_factory.mktemp("ssh")) as made:
+        yield made
 
 
 class TestSsmTransport(TransportContract):
@@ -66,3 +79,65 @@ class TestSsmTransport(TransportContract):
             transport.exec(["true"])
         assert str(error.value.hint).startswith("runctl aws check")
         assert rig.objects() == []
+
+
+class TestSshTransport(TransportContract):
+    @pytest.fixture(autouse=True)
+    def _target(self, target: SshTarget) -> None:
+        self.target = target
+
+    def make_transport(self) -> Transport:
+        return SshTransport(self.target)
+
+    def remote_folder(self, folder: Path) -> str:
+        made = self.make_transport().exec(["mktemp", "-d"])
+        return made.stdout.decode().strip()
+
+    def test_a_command_belongs_to_the_login_user(self, transport: Transport) -> None:
+        done = transport.exec(["sh", "-c", 'id -un; echo "$HOME"'])
+        assert done.stdout == b"ec2-user\n/home/ec2-user\n"
+
+    def test_a_status_of_255_is_not_taken_for_a_fault_of_ssh(self, transport: Transport) -> None:
+        assert transport.exec(["sh", "-c", "exit 255"]).status == 255
+
+    def test_attach_shows_what_comes_and_nothing_of_the_wrapper(
+        self, transport: Transport, capfd: pytest.CaptureFixture[str]
+    ) -> None:
+        assert transport.attach(["sh", "-c", "echo out; printf 'one\ntwo' >&2"]) == 0
+        assert capfd.readouterr() == ("out\n", "one\ntwo")
+
+    def test_a_connection_that_died_is_made_anew(self, transport: Transport) -> None:
+        assert transport.exec(["true"]).status == 0
+        asked = [*self.target.argv()[:-2], "-O", "check", "--", self.target.host]
+        told = subprocess.run(asked, capture_output=True, text=True, check=True).stderr
+        os.kill(int(told.partition("pid=")[2].partition(")")[0]), signal.SIGKILL)
+        assert transport.exec(["true"]).status == 0
+
+    def test_another_host_key_is_refused(self, tmp_path: Path) -> None:
+        other = tmp_path / "known"
+        subprocess.run(
+            ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", tmp_path / "key"], check=True
+        )
+        kind, key, *_ = (tmp_path / "key.pub").read_text().split()
+        pin(other, "the-instance", [f"{kind} {key}"])
+        alone = replace(self.target, known_hosts=other, control_folder=None)
+        with pytest.raises(IntegrityError, match="another host key"):
+            SshTransport(alone).exec(["true"])
+
+    def test_a_host_key_that_is_not_pinned_is_refused(self, tmp_path: Path) -> None:
+        pin(tmp_path / "known", "the-instance", [])
+        alone = replace(self.target, known_hosts=tmp_path / "known", control_folder=None)
+        with pytest.raises(RefusedError, match="no host key"):
+            SshTransport(alone).exec(["true"])
+        assert (tmp_path / "known").read_bytes() == b""
+
+    def test_a_key_that_opens_nothing_and_a_port_that_is_shut_are_told(
+        self, tmp_path: Path
+    ) -> None:
+        key = tmp_path / "key"
+        subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", key], check=True)
+        alone = replace(self.target, control_folder=None)
+        with pytest.raises(AuthError, match="Permission denied"):
+            SshTransport(replace(alone, identity=key)).exec(["true"])
+        with pytest.raises(TransportError, match="Connection refused"):
+            SshTransport(replace(alone, port=1)).exec(["true"])
