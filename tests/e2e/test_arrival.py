@@ -16,6 +16,7 @@ import pytest
 
 from runctl.agent.elsewhere import StartOrder
 from runctl.engine.arrival.beginning import begin
+from runctl.engine.arrival.interpreters import pack_python
 from runctl.engine.arrival.packages import pack_packages
 from runctl.engine.arrival.parts import agent_name
 from runctl.engine.arrival.platforms import Platform, own_platform, read_platform
@@ -144,14 +145,31 @@ def test_a_part_that_is_gone_says_what_curl_said(elsewhere: Elsewhere, tmp_path:
         begin(elsewhere, _order(), Gone(tmp_path / "l"), tmp_path / "cache", os.environ)
 
 
-def test_an_image_without_python_is_refused_by_name(tmp_path: Path) -> None:
-    programs = tmp_path / "programs"
-    programs.mkdir()
-    for name in ("env", "sh", "uname", "ldd", "mkdir"):
-        (programs / name).symlink_to(shutil.which(name) or "")
-    bare = Elsewhere(tmp_path / "bare", str(programs))
-    with pytest.raises(ProviderError, match=r"no Python of 3\.11") as caught:
-        begin(bare, _order(), LinkedFolder(tmp_path / "l"), tmp_path / "cache", os.environ)
+def test_an_image_without_python_gets_one(scene: Scene, tmp_path: Path) -> None:
+    bare = Elsewhere(tmp_path / "bare", str(_programs(tmp_path / "programs")))
+    run_id = fill(scene).launch("steps.py")
+    assert scene.wait(run_id) == 20
+    objects = LinkedFolder(scene.ledger)
+    order = _resume_elsewhere(scene, Ledger(objects), run_id)
+    begin(bare, order, objects, tmp_path / "cache", os.environ)
+    run = _await_end(Ledger(objects), run_id)
+    assert run.state.value == "succeeded"
+    assert os.path.realpath(bare.agents()[0] / "bin" / "python").startswith(str(bare.home))
+
+
+def _programs(folder: Path) -> Path:
+    """A folder for PATH that has what the bootstrap needs, and no Python."""
+    folder.mkdir()
+    needed = "env sh uname ldd mkdir curl sha256sum tar gzip rm mv ln dirname cat"
+    for name in needed.split():
+        (folder / name).symlink_to(shutil.which(name) or "")
+    return folder
+
+
+def test_a_python_for_a_machine_of_another_kind_is_refused_with_what_to_do(tmp_path: Path) -> None:
+    nowhere = {"UV_PYTHON_INSTALL_MIRROR": f"file://{tmp_path}/absent", "PATH": os.defpath}
+    with pytest.raises(ProviderError, match="none for aarch64 with gnu") as caught:
+        pack_python(Platform("aarch64", "gnu", None), tmp_path, nowhere)
     assert caught.value.hint
 
 
@@ -178,5 +196,6 @@ def test_another_platform_gets_binaries_of_its_own(tmp_path: Path) -> None:
 def test_what_an_instance_says_of_itself_is_understood_or_refused() -> None:
     assert read_platform("Linux x86_64 musl 3.13\n").uv_name == "x86_64-unknown-linux-musl"
     assert read_platform("Linux aarch64 gnu 3.11").uv_name == "aarch64-manylinux_2_28"
+    assert read_platform("Linux aarch64 gnu none").python is None
     with pytest.raises(ProviderError, match="Darwin"):
         read_platform("Darwin arm64 gnu 3.12")

@@ -44,11 +44,12 @@ def start(order: bytes, environ: Mapping[str, str]) -> int:
         is_exclusive=wish.is_exclusive,
     )
     asked = make_order(plan, wish.secrets, gpus=wish.gpus, is_queued=wish.is_queued)
-    sys.stdout.flush()
     return subprocess.run(
         reaper_command(sys.executable, "start"), input=asked, check=False, env=dict(environ)
     ).returncode
 
 
 def main() -> int:
-    return start(sys.stdin.buffer.read(), os.environ)
+    """Start what standard input says; a Python that was brought along is the last on PATH."""
+    path = os.pathsep.join((os.environ.get("PATH", os.defpath), f"{sys.base_prefix}/bin"))
+    return start(sys.stdin.buffer.read(), os.environ | {"PATH": path})

@@ -1,7 +1,8 @@
 # On the instance, as its login user: have the agent here, and hand it the order on standard input.
 #   sh -c "$(cat bootstrap.sh)" bootstrap NAME [SHA256 URL]...
 # Without the agent and without parts it says what this instance is, and exits with 75.
-# Needs curl, sha256sum, tar and a Python of 3.11 or newer; changes nothing outside ~/.runctl.
+# Needs curl, sha256sum and tar; a Python comes along where there is none of 3.11 or newer.
+# Changes nothing outside ~/.runctl.
 set -eu
 umask 077
 name=$1
@@ -49,23 +50,32 @@ fetch() {
 # A virtual environment is a folder with a link and a note; the parts are on its path.
 make_agent() {
     made=$home/agents/.$name.$$
+    mkdir -p "$made/bin"
+    : >"$made/paths"
+    while [ $# -gt 0 ]; do
+        fetch "$1" "$2"
+        part=$home/parts/$1
+        printf '%s\n' "$part" >>"$made/paths"
+        [ ! -x "$part/bin/uv" ] || ln -sf "$part/bin/uv" "$made/bin/uv"
+        [ -n "$python" ] || [ ! -x "$part/python/bin/python3" ] || python=$part/python/bin/python3
+        shift 2
+    done
     packages=$made/lib/python$(version_of "$python")/site-packages
-    mkdir -p "$made/bin" "$packages"
+    mkdir -p "$packages"
+    mv "$made/paths" "$packages/runctl.pth"
     ln -s "$python" "$made/bin/python"
     printf 'home = %s\ninclude-system-site-packages = false\n' "$(dirname "$python")" \
         >"$made/pyvenv.cfg"
-    while [ $# -gt 0 ]; do
-        fetch "$1" "$2"
-        printf '%s\n' "$home/parts/$1" >>"$packages/runctl.pth"
-        [ ! -x "$home/parts/$1/bin/uv" ] || ln -sf "$home/parts/$1/bin/uv" "$made/bin/uv"
-        shift 2
-    done
+    "$made/bin/python" -I -c 'import ctypes, ssl, zlib, msgspec, obstore, zstandard' || {
+        echo "the Python of runctl does not run on this image" >&2
+        exit 1
+    }
     mv -T "$made" "$agent" 2>/dev/null || { rm -rf "$made"; [ -d "$agent" ]; }
 }
 
 if [ ! -x "$agent/bin/python" ]; then
     python=$(find_python)
-    if [ $# -eq 0 ] || [ -z "$python" ]; then
+    if [ $# -eq 0 ]; then
         describe
         exit 75
     fi

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import os
 import subprocess
 import tempfile
 from collections.abc import Iterator, Mapping
@@ -11,6 +9,7 @@ from importlib import metadata
 from pathlib import Path
 
 from runctl.engine.arrival.archives import pack
+from runctl.engine.arrival.cache import cached
 from runctl.engine.arrival.platforms import Platform, own_platform
 from runctl.errors import TransportError
 
@@ -30,20 +29,12 @@ def pack_packages(platform: Platform, cache: Path, environ: Mapping[str, str]) -
 
     Those of this platform are at hand; for another one uv downloads the same versions.
     """
-    words = "\0".join((*pins(), platform.uv_name, platform.python)).encode()
-    kept = cache / "parts" / f"{hashlib.sha256(words).hexdigest()}.tar.gz"
-    if kept.is_file():
-        return kept.read_bytes()
-    data = pack(_own_files()) if platform == own_platform() else _download(platform, environ)
-    _keep(kept, data)
-    return data
+    words = (*pins(), platform.uv_name, str(platform.python))
+    return cached(cache, words, lambda: _make(platform, environ))
 
 
-def _keep(path: Path, data: bytes) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    temporary.write_bytes(data)
-    temporary.replace(path)
+def _make(platform: Platform, environ: Mapping[str, str]) -> bytes:
+    return pack(_own_files()) if platform == own_platform() else _download(platform, environ)
 
 
 def _own_files() -> dict[str, Path]:
@@ -74,7 +65,7 @@ def _download(platform: Platform, environ: Mapping[str, str]) -> bytes:
     with tempfile.TemporaryDirectory() as folder:
         command = (
             *(find_uv_bin(), "pip", "install", "--quiet", "--no-deps", "--only-binary", ":all:"),
-            *("--python-platform", platform.uv_name, "--python-version", platform.python),
+            *("--python-platform", platform.uv_name, "--python-version", str(platform.python)),
             *("--target", folder, *pins()),
         )
         done = subprocess.run(command, env=dict(environ), capture_output=True, check=False)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Protocol
 
 import runctl.agent
 from runctl.engine.arrival.archives import digest, pack
+from runctl.engine.arrival.interpreters import VERSION, pack_python
 from runctl.engine.arrival.packages import pack_packages, pins
 from runctl.engine.arrival.platforms import Platform
 from runctl.errors import ObjectExists
@@ -45,7 +46,11 @@ def stage(
     objects: LinkedObjects, platform: Platform, cache: Path, environ: Mapping[str, str]
 ) -> list[StagedPart]:
     """Put what is missing in the store; return where all parts can be had for a while."""
-    archives = (pack(_own_code()), pack_packages(platform, cache, environ))
+    archives = [pack(_own_code())]
+    if platform.python is None:
+        archives.append(pack_python(platform, cache, environ))
+        platform = replace(platform, python=VERSION)
+    archives.append(pack_packages(platform, cache, environ))
     return [_stage_one(objects, data) for data in archives]
 
 

@@ -15,11 +15,11 @@ _MACHINES = ("x86_64", "aarch64")
 
 @dataclass(frozen=True)
 class Platform:
-    """``libc`` is gnu or musl; ``python`` is such as 3.11."""
+    """``libc`` is gnu or musl; ``python`` is such as 3.11, or None: too old, or not there."""
 
     machine: str
     libc: str
-    python: str
+    python: str | None
 
     @property
     def uv_name(self) -> str:
@@ -35,12 +35,7 @@ def read_platform(words: str) -> Platform:
             f"instances of {system} on {machine} are not supported",
             hint="choose an image of Linux on x86_64 or aarch64",
         )
-    if python == "none":
-        raise ProviderError(
-            "the image has no Python of 3.11 or newer",
-            hint="choose another image: --ami ubuntu, or --ami dlami",
-        )
-    return Platform(machine, libc, python)
+    return Platform(machine, libc, None if python == "none" else python)
 
 
 def own_platform() -> Platform | None:
