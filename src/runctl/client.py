@@ -33,9 +33,11 @@ from runctl.model.views import (
 
 # Imported where they are used: a command pays only for what it does.
 if TYPE_CHECKING:
+    from runctl.agent.plan import BucketPlan
     from runctl.config import Config, ConfigFile, Setting
     from runctl.engine.rehearsal import Rehearsal as Rehearsal  # noqa: PLC0414 - for others, too
     from runctl.engine.session import Session
+    from runctl.store.s3 import BucketAccess
 
 
 class Client:
@@ -342,14 +344,17 @@ class Client:
         from runctl.config import ledger_root  # noqa: PLC0415
         from runctl.engine.session import Session  # noqa: PLC0415
         from runctl.store.ledger import Ledger  # noqa: PLC0415
-        from runctl.store.place import open_objects  # noqa: PLC0415
+        from runctl.store.place import is_bucket, open_objects  # noqa: PLC0415
 
+        root = ledger_root(config, self._environ)
+        access, bucket = _reach_bucket(config) if is_bucket(root) else (None, None)
         return Session(
             config=config,
-            ledger=Ledger(open_objects(ledger_root(config, self._environ))),
+            ledger=Ledger(open_objects(root, access)),
             environ=self._environ,
             user_dir=self._user_dir,
             cache_dir=self._cache_dir,
+            bucket=bucket,
         )
 
     def _load_config(self, project_root: Path | None) -> Config:
@@ -386,6 +391,20 @@ class Client:
         given = self._environ.get("XDG_CACHE_HOME", "")
         home = Path(self._environ.get("HOME") or Path.home())
         return (Path(given) if given.startswith("/") else home / ".cache") / "runctl"
+
+
+def _reach_bucket(config: Config) -> tuple[BucketAccess, BucketPlan]:
+    """Return how the ledger's bucket is reached from here, and how this machine's agents do."""
+    from runctl.agent.plan import BucketPlan  # noqa: PLC0415
+    from runctl.aws.account import Account  # noqa: PLC0415 - only a ledger in S3 needs boto3
+    from runctl.aws.bucketaccess import bucket_access  # noqa: PLC0415
+
+    profile = config.values.aws.profile
+    access = bucket_access(Account(config.values.aws.region, profile))
+    plan = BucketPlan(
+        region=access.region, endpoint=access.endpoint, profile=profile, is_users=True
+    )
+    return access, plan
 
 
 def _find_cwd() -> Path:

@@ -14,13 +14,12 @@ from pathlib import Path
 
 from runctl.agent import reaper
 from runctl.agent.folder import AttemptFolder
+from runctl.agent.ledgerplace import open_ledger
 from runctl.agent.link import ReaperLink
 from runctl.agent.plan import read_plan
 from runctl.agent.priority import lower_session
 from runctl.agent.relaunch import Relauncher
 from runctl.agent.supervisor import Supervisor
-from runctl.store.ledger import Ledger
-from runctl.store.place import open_objects
 
 _WAITS_FOR_ITS_PHASES = 75
 _NO_COMMAND = 126
@@ -35,7 +34,7 @@ def supervise(folder: AttemptFolder, read_descriptor: int, write_descriptor: int
     reaper.sign_lock(lock, str(os.getpid()))  # for whoever looks behind the tool
     lower_session()
     plan = read_plan(folder)
-    ledger = Ledger(open_objects(plan.store, must_exist=True))
+    ledger = open_ledger(plan)
     link = ReaperLink(read_descriptor, write_descriptor)
     Supervisor(folder, plan, ledger.spec(plan.run_id), ledger, link).run()
     Relauncher(plan, folder, ledger).run()

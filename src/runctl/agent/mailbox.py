@@ -16,9 +16,7 @@ from runctl.agent.orders import Order, Orders
 from runctl.model.events import Cause, Heartbeat, Phase
 from runctl.store.blobs import Clock
 from runctl.store.ledger import Ledger
-
-POLL_S = 0.25
-BEAT_S = 5.0
+from runctl.store.pace import pace_of
 
 
 class Mailbox:
@@ -33,6 +31,7 @@ class Mailbox:
         self._orders = orders
         self._clock = clock
         self._folder = folder
+        self._pace = pace_of(ledger.objects.url)
         self._is_ending = threading.Event()
         self._thread = threading.Thread(target=self._run, name="mailbox", daemon=True)
         self._since = clock()
@@ -47,10 +46,10 @@ class Mailbox:
 
     def _run(self) -> None:
         beat_at = 0.0
-        while not self._is_ending.wait(POLL_S):
+        while not self._is_ending.wait(self._pace.mailbox_s):
             retry_until_done(self._look, is_ended=self._is_ending)
             if time.monotonic() >= beat_at:
-                beat_at = time.monotonic() + BEAT_S
+                beat_at = time.monotonic() + self._pace.beat_s
                 retry_until_done(self._beat, is_ended=self._is_ending)
 
     def _look(self) -> None:

@@ -5,7 +5,20 @@ from __future__ import annotations
 from pathlib import Path
 
 from runctl.agent.folder import AttemptFolder
-from runctl.model.codec import Record, decode
+from runctl.model.codec import Record, Value, decode
+
+
+class BucketPlan(Value, frozen=True, kw_only=True):
+    """How the instance reaches a ledger in S3; credentials never travel.
+
+    ``is_users``: the instance is the user's own machine, and requests are signed as the user's
+    calls are, with ``profile`` and the files of AWS's settings; else the instance's role signs.
+    """
+
+    region: str
+    endpoint: str | None = None
+    profile: str | None = None
+    is_users: bool = False
 
 
 class Plan(Record, frozen=True, kw_only=True):
@@ -18,6 +31,7 @@ class Plan(Record, frozen=True, kw_only=True):
     instance_root: str
     base_python: str
     is_exclusive: bool = False
+    bucket: BucketPlan | None = None
 
     @property
     def envs_root(self) -> Path:

@@ -17,9 +17,9 @@ from runctl.agent.journal import retry_until_done
 from runctl.errors import RunctlError
 from runctl.store.blobs import Clock
 from runctl.store.logs import CHUNK_BYTES, Chunk, Log, pack_frame
+from runctl.store.pace import pace_of
 
 POLL_S = 0.05
-SHIP_EVERY_S = 0.5
 TIER_COUNT = 32
 TIERS = 3
 
@@ -31,6 +31,7 @@ class Shipper:
         self._path = path
         self._log = log
         self._clock = clock
+        self._every_s = pace_of(log.url).ship_s
         self._is_ending = threading.Event()
         self._tiers = _no_tiers()
         self._thread = threading.Thread(target=self._run, name="shipper", daemon=True)
@@ -53,7 +54,7 @@ class Shipper:
         shipped_at = 0.0
         while True:
             is_last = self._is_ending.is_set()
-            is_due = is_last or time.monotonic() - shipped_at >= SHIP_EVERY_S
+            is_due = is_last or time.monotonic() - shipped_at >= self._every_s
             if is_due and self._ship_available():
                 shipped_at = time.monotonic()
             if is_last:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -46,7 +47,8 @@ class Account:
     @cached_property
     def region(self) -> str:
         """The region of all calls, or ConfigError with what to set."""
-        region = self.given_region or self._session.region_name
+        # boto3 reads AWS_DEFAULT_REGION alone; AWS's own command line prefers AWS_REGION, too.
+        region = self.given_region or os.environ.get("AWS_REGION") or self._session.region_name
         if not region:
             raise ConfigError(
                 "no region of AWS is set",

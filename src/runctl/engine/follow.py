@@ -14,10 +14,7 @@ from runctl.errors import ConflictError, NotFoundError, TryAgain
 from runctl.model.run import Run, next_actions
 from runctl.model.views import EventSeen, LogData, RunOver, Update
 from runctl.store.logs import Log
-
-POLL_S = 0.05
-WAIT_POLL_S = 0.2
-JUDGE_S = 2.0
+from runctl.store.pace import pace_of
 
 
 class Follower:
@@ -56,7 +53,7 @@ class Follower:
                 yield RunOver(run=over)
                 return
             _check_timeout(self._tail.run, began, self._timeout)
-            time.sleep(POLL_S)
+            time.sleep(self._watch.pace.follow_s)
 
     def _catch_up(self) -> Iterator[Update]:
         while self._tail.attempt:
@@ -86,6 +83,7 @@ class _Watch:
         self._run_id = run_id
         self._is_owner = is_owner  # who launched it also revives it
         self._judged_at = time.monotonic()
+        self.pace = pace_of(session.ledger.objects.url)
         self.tail = Tail(session.ledger, run_id)
 
     def find_end(self) -> Run | None:
@@ -94,7 +92,7 @@ class _Watch:
             will_go_on = will_retry(self._session, self.tail.run)
             is_claimed = self._session.ledger.is_claimed(self._run_id, self.tail.attempt + 1)
             return None if will_go_on or is_claimed else self._session.ledger.load(self._run_id)
-        if time.monotonic() - self._judged_at < JUDGE_S:
+        if time.monotonic() - self._judged_at < self.pace.judge_s:
             return None
         self._judged_at = time.monotonic()
         return self._judge()
@@ -139,7 +137,7 @@ def wait(session: Session, run_id: str, timeout: timedelta | None) -> Run:
         if over is not None:
             return over
         _check_timeout(watch.tail.run, began, timeout)
-        time.sleep(WAIT_POLL_S)
+        time.sleep(watch.pace.wait_s)
 
 
 def _check_timeout(run: Run, began: float, timeout: timedelta | None) -> None:

@@ -8,9 +8,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from runctl.agent.arrival import find_base_python, make_order, read_answer, reaper_command
 from runctl.agent.folder import AttemptFolder
-from runctl.agent.plan import Plan
+from runctl.agent.plan import BucketPlan, Plan
 from runctl.engine.session import Session, connect, provider_of
 from runctl.errors import TransportError, UsageError
 from runctl.model.run import Run
@@ -47,10 +49,18 @@ def start_attempt(
         instance_root=str(root_on(session, spec, instance)),
         base_python=find_base_python(session.environ),
         is_exclusive=provider_of(spec).is_exclusive,
+        bucket=session.bucket and _bucket_for(session.bucket, spec),
     )
     order = make_order(plan, secrets, gpus=spec.gpus, is_queued=is_queued)
     command = reaper_command(sys.executable, "start")
     return read_answer(_ask(connect(spec, instance), command, order))
+
+
+def _bucket_for(bucket: BucketPlan, spec: Spec) -> BucketPlan:
+    """Let this machine sign as its user does, and any other with its own role."""
+    if provider_of(spec).name == "local":
+        return bucket
+    return msgspec.structs.replace(bucket, profile=None, is_users=False)
 
 
 def collect_secrets(spec_secrets: tuple[str, ...], environ: Mapping[str, str]) -> dict[str, str]:

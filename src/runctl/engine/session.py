@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from runctl.agent.plan import BucketPlan
 from runctl.model.spec import Spec
 from runctl.providers import open_provider
 from runctl.providers.api import Provider
@@ -32,6 +33,7 @@ class Session:
     environ: Mapping[str, str]
     user_dir: Path
     cache_dir: Path
+    bucket: BucketPlan | None = None
     clock: Callable[[], datetime] = utc_now
     chance: Callable[[int], bytes] = field(default=os.urandom)
 

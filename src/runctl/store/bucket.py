@@ -7,16 +7,11 @@ from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Literal
 
 import obstore
-from obstore.exceptions import (
-    AlreadyExistsError,
-    BaseError,
-    NotFoundError,
-    PermissionDeniedError,
-    UnauthenticatedError,
-)
+from obstore.exceptions import BaseError
 
-from runctl.errors import AuthError, ObjectExists, ObjectMissing, TransportError
+from runctl.errors import ObjectMissing, TransportError
 from runctl.model.paths import check_prefix, check_relative
+from runctl.store.bucket_errors import refusal_of
 from runctl.store.objects import Bytes, ObjectInfo
 
 if TYPE_CHECKING:
@@ -24,11 +19,22 @@ if TYPE_CHECKING:
     from obstore.store import ObjectStore
 
 
-class BucketObjects:
-    """Objects in a bucket; every write is durable once it returns."""
+QUICK_BYTES = 1024**2
+PAGE = 1000  # the most that S3 tells at once
 
-    def __init__(self, bucket: ObjectStore, url: str) -> None:
+
+class BucketObjects:
+    """Objects in a bucket; every write is durable once it returns.
+
+    ``patient`` is the same bucket with time enough for large bodies. That a key ``exists
+    already`` may be told of one's own write, whose first answer was lost: who creates compares.
+    """
+
+    def __init__(
+        self, bucket: ObjectStore, url: str, *, patient: ObjectStore | None = None
+    ) -> None:
         self._bucket = bucket
+        self._patient = patient or bucket
         self._url = url
 
     @property
@@ -37,15 +43,25 @@ class BucketObjects:
 
     def put(self, key: str, data: Bytes, *, create: bool = False, durable: bool = True) -> None:
         del durable  # an object store has no other mode
-        mode: Literal["create", "overwrite"] = "create" if create else "overwrite"
         # A copy: a store may hold on to the buffer after it has answered.
         content = data if isinstance(data, bytes) else bytes(data)
+        if not create:
+            self._put(key, content, "overwrite")
+            return
+        try:
+            self._put(key, content, "create")
+        except TransportError:
+            # obstore repeats what S3 refuses for now, but no create whose connection broke.
+            self._put(key, content, "create")
+
+    def _put(self, key: str, content: bytes, mode: Literal["create", "overwrite"]) -> None:
+        bucket = self._bucket if len(content) <= QUICK_BYTES else self._patient
         with self._told(key):
-            obstore.put(self._bucket, check_relative(key), content, mode=mode, use_multipart=False)
+            obstore.put(bucket, check_relative(key), content, mode=mode, use_multipart=False)
 
     def get(self, key: str) -> bytes:
         with self._told(key):
-            return bytes(obstore.get(self._bucket, check_relative(key)).bytes())
+            return bytes(obstore.get(self._patient, check_relative(key)).bytes())
 
     def head(self, key: str) -> ObjectInfo | None:
         with suppress(ObjectMissing), self._told(key):
@@ -60,9 +76,12 @@ class BucketObjects:
         # obstore matches whole path segments; a prefix may end inside one.
         folder = check_prefix(prefix)
         with self._told(prefix):
-            metas = [m for page in obstore.list(self._bucket, folder or None) for m in page]
+            pages = obstore.list(
+                self._bucket, folder or None, offset=after or None, chunk_size=PAGE
+            )
+            metas = [meta for page in pages for meta in page]
         for meta in sorted(metas, key=lambda m: m["path"]):
-            if meta["path"].startswith(prefix) and meta["path"] > after:
+            if meta["path"].startswith(prefix):
                 yield _info(meta)
 
     def list_folders(self, prefix: str) -> Sequence[str]:
@@ -76,14 +95,8 @@ class BucketObjects:
         """Translate what the store says of this key into our errors."""
         try:
             yield
-        except AlreadyExistsError as error:
-            raise ObjectExists(f"{self.url}/{key} exists already", key=key) from error
-        except (NotFoundError, FileNotFoundError) as error:
-            raise ObjectMissing(f"{self.url}/{key} does not exist", key=key) from error
-        except (PermissionDeniedError, UnauthenticatedError) as error:
-            raise AuthError(f"{self.url} refused access to {key}: {error}", key=key) from error
-        except BaseError as error:
-            raise TransportError(f"{self.url} did not answer for {key}: {error}") from error
+        except (BaseError, FileNotFoundError) as error:
+            raise refusal_of(error, self.url, key) from error
 
 
 def _info(meta: ObjectMeta) -> ObjectInfo:

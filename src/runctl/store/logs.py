@@ -113,6 +113,11 @@ class Log:
         self._attempt = attempt
         self._rank = rank
 
+    @property
+    def url(self) -> str:
+        """The place of the store that the log is in."""
+        return self._objects.url
+
     def chunks(self) -> list[Chunk]:
         """Return the chunks in order; of two that start together, the longer first."""
         infos = self._objects.list(self._paths.logs(self._attempt, self._rank))

@@ -1,0 +1,32 @@
+"""What tests against a local AWS share: the cloud, and a user whose shell is led to it."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.aws.bucketscene import BucketScene
+from tests.localcloud.conftest import local_cloud, new_cloud
+from tests.localcloud.process import CloudProcess
+
+__all__ = ["local_cloud", "new_cloud"]
+
+
+@pytest.fixture
+def bucket(local_cloud: CloudProcess) -> str:
+    """Make a bucket of the test's own."""
+    name = f"ledger-{secrets.token_hex(4)}"
+    local_cloud.session().client("s3").create_bucket(Bucket=name)
+    return name
+
+
+@pytest.fixture
+def in_s3(tmp_path: Path, local_cloud: CloudProcess, bucket: str) -> Iterator[BucketScene]:
+    """Make a user of one's own whose ledger is in S3."""
+    made = BucketScene(tmp_path, local_cloud, bucket)
+    yield made
+    local_cloud.control("POST", "faults/clear", {})
+    made.end_all()
