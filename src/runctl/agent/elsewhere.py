@@ -9,18 +9,22 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from runctl.agent.arrival import find_base_python, make_order, reaper_command
-from runctl.agent.plan import Plan
+from runctl.agent.plan import BucketPlan, Plan
 from runctl.model.codec import Record, decode
 
 
 class StartOrder(Record, frozen=True, kw_only=True):
-    """Which attempt is to be started; ``secrets`` of None keeps those that are there."""
+    """Which attempt is to be started; ``secrets`` of None keeps those that are there.
+
+    ``bucket``: how a ledger in S3 is reached from here, with the instance's own role.
+    """
 
     run_id: str
     attempt: int
     instance: str
     store: str
     is_exclusive: bool
+    bucket: BucketPlan | None = None
     gpus: tuple[int, ...] = ()
     is_queued: bool = False
     secrets: dict[str, str] | None = None
@@ -42,6 +46,7 @@ def start(order: bytes, environ: Mapping[str, str]) -> int:
         instance_root=str(instance_root(environ)),
         base_python=find_base_python(environ),
         is_exclusive=wish.is_exclusive,
+        bucket=wish.bucket,
     )
     asked = make_order(plan, wish.secrets, gpus=wish.gpus, is_queued=wish.is_queued)
     return subprocess.run(
