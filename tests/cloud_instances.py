@@ -95,6 +95,11 @@ class Rig:
         alias = ("HostKeyAlias=the-instance",)
         return SshTarget(host, "ec2-user", known, port, identity, sockets, alias)
 
+    def running(self) -> list[str]:
+        wanted = [{"Name": "instance-state-name", "Values": ["running"]}]
+        found = self.world.client("ec2").describe_instances(Filters=wanted)["Reservations"]
+        return [one["InstanceId"] for group in found for one in group["Instances"]]
+
     def objects(self) -> list[str]:
         found = self.world.client("s3").list_objects_v2(Bucket=self.world.bucket)
         return [one["Key"] for one in found.get("Contents", [])]

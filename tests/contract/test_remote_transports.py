@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from runctl.aws.commands import run_script
 from runctl.errors import AuthError, IntegrityError, RefusedError, TransportError
 from runctl.testing.transports import TransportContract
 from runctl.transports.api import Transport
@@ -79,6 +80,40 @@ class TestSsmTransport(TransportContract):
             transport.exec(["true"])
         assert str(error.value.hint).startswith("runctl aws check")
         assert rig.objects() == []
+
+
+ANOTHER = """
+cp /etc/passwd /root/passwd && mkdir -p /home/another
+echo 'another:x:1001:1001::/home/another:/bin/bash' >> /etc/passwd
+"""
+CLOUD_CFG = """
+mkdir -p /etc/cloud && cat > /etc/cloud/cloud.cfg <<'END'
+users:
+   - default
+system_info:
+   # of the distribution
+   default_user:
+     lock_passwd: true
+     name: "ec2-user"
+     groups: [adm]
+   network:
+     name: another
+END
+"""
+AS_BEFORE = "cp /root/passwd /etc/passwd; rm -r /home/another /etc/cloud/cloud.cfg"
+
+
+def test_the_login_user_is_the_one_that_cloud_init_names_and_never_guessed(rig: Rig) -> None:
+    ident = rig.world.instance
+    transport = SsmTransport(rig.account, ident, rig.depot)
+    try:
+        run_script(rig.account, ident, ANOTHER)
+        with pytest.raises(TransportError, match="2 accounts"):
+            transport.exec(["id", "-un"])
+        run_script(rig.account, ident, CLOUD_CFG)
+        assert transport.exec(["id", "-un"]).stdout == b"ec2-user\n"
+    finally:
+        run_script(rig.account, ident, AS_BEFORE)
 
 
 class TestSshTransport(TransportContract):
