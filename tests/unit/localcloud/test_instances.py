@@ -154,6 +154,21 @@ def test_processors_are_told_by_core_and_thread(rehearsal: Rehearsal) -> None:
     assert describe(rehearsal, ident)["CpuOptions"] == {"CoreCount": 1, "ThreadsPerCore": 2}
 
 
+def test_another_type_is_one_that_there_is(rehearsal: Rehearsal) -> None:
+    ec2, [ident] = rehearsal.client("ec2"), run(rehearsal)
+    change = {"InstanceId": ident, "InstanceType": {"Value": "m5.xlarge"}}
+    rehearsal.advance(1)
+    assert refusal(ec2.modify_instance_attribute, **change) == "IncorrectInstanceState"
+    ec2.stop_instances(InstanceIds=[ident])
+    rehearsal.advance(1)
+    unknown = {**change, "InstanceType": {"Value": "t9.micro"}}
+    assert refusal(ec2.modify_instance_attribute, **unknown) == "InvalidInstanceAttributeValue"
+    ec2.modify_instance_attribute(**change)
+    found = describe(rehearsal, ident)
+    assert found["InstanceType"] == "m5.xlarge"
+    assert found["CpuOptions"] == {"CoreCount": 2, "ThreadsPerCore": 2}
+
+
 def test_terminating_twice_is_harmless(rehearsal: Rehearsal) -> None:
     ec2 = rehearsal.client("ec2")
     [ident] = run(rehearsal)

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from runctl.localcloud.api import Call, operation
+from runctl.localcloud.data import instance_type
 from runctl.localcloud.services.ec2.idents import INSTANCE, VOLUME, edit, find
 from runctl.localcloud.services.ec2.instances.states import check_state
 from runctl.localcloud.services.ec2.types import cpu_options, type_of
@@ -93,6 +94,10 @@ def _set_behaviour(call: Call, instance: Record, value: Any) -> None:
 def _set_type(call: Call, instance: Record, value: Any) -> None:
     del call
     check_state(instance, "stopped", verb="modified")
+    if instance_type(value) is None:
+        raise AwsError(
+            "InvalidInstanceAttributeValue", f"Invalid value '{value}' for the instance type."
+        )
     instance |= {"CpuOptions": cpu_options(value), "InstanceType": value}
 
 
