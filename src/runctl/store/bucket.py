@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from datetime import timedelta
 from typing import TYPE_CHECKING, Literal
 
 import obstore
 from obstore.exceptions import BaseError
+from obstore.store import S3Store
 
-from runctl.errors import ObjectMissing, TransportError
+from runctl.errors import AuthError, ObjectMissing, TransportError
 from runctl.model.paths import check_prefix, check_relative
 from runctl.store.bucket_errors import refusal_of
 from runctl.store.objects import Bytes, ObjectInfo
@@ -60,11 +62,11 @@ class BucketObjects:
             obstore.put(bucket, check_relative(key), content, mode=mode, use_multipart=False)
 
     def get(self, key: str) -> bytes:
-        with self._told(key):
+        with self._told(key, is_missing=self._is_missing):
             return bytes(obstore.get(self._patient, check_relative(key)).bytes())
 
     def head(self, key: str) -> ObjectInfo | None:
-        with suppress(ObjectMissing), self._told(key):
+        with suppress(ObjectMissing), self._told(key, is_missing=self._is_missing):
             return _info(obstore.head(self._bucket, check_relative(key)))
         return None
 
@@ -90,13 +92,44 @@ class BucketObjects:
             found = obstore.list_with_delimiter(self._bucket, folder or None)
         return sorted(path.rpartition("/")[2] for path in found["common_prefixes"])
 
+    def link(self, key: str, lifetime: timedelta) -> str:
+        """Return a URL that GET answers with the object, for whoever has it, until it expires.
+
+        It ends sooner where the credentials that sign it do. Raises AuthError.
+        """
+        with self._told(key):
+            return obstore.sign(self._signing(), "GET", check_relative(key), lifetime)
+
+    def _signing(self) -> S3Store:
+        """The bucket, if it is of a kind whose links can be signed."""
+        if not isinstance(self._bucket, S3Store):
+            raise TransportError(f"{self._url} gives no links to its objects")
+        return self._bucket
+
+    def _is_missing(self, key: str) -> bool:
+        """Tell whether a list, which may be allowed where a look is not, leaves the key out."""
+        try:
+            pages = obstore.list(self._bucket, check_prefix(key) or None, offset=key[:-1])
+            found = (meta["path"] for page in pages for meta in page)
+            return next((path for path in found if path >= key), None) != key
+        except BaseError:
+            return False
+
     @contextmanager
-    def _told(self, key: str) -> Iterator[None]:
-        """Translate what the store says of this key into our errors."""
+    def _told(self, key: str, *, is_missing: Callable[[str], bool] | None = None) -> Iterator[None]:
+        """Translate what the store says of this key into our errors.
+
+        S3 refuses to say that nothing is there to whoever may list a part of the bucket only, as
+        the role of an instance may: it denies access. ``is_missing`` then finds out.
+        https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetObject.html
+        """
         try:
             yield
         except (BaseError, FileNotFoundError) as error:
-            raise refusal_of(error, self.url, key) from error
+            refusal = refusal_of(error, self.url, key)
+            if is_missing is not None and isinstance(refusal, AuthError) and is_missing(key):
+                refusal = ObjectMissing(f"{self.url}/{key} does not exist", key=key)
+            raise refusal from error
 
 
 def _info(meta: ObjectMeta) -> ObjectInfo:
