@@ -6,7 +6,7 @@ import subprocess
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -14,11 +14,10 @@ from typing import Any
 import boto3
 
 from runctl.aws.account import Account
-from runctl.aws.console import console_text
 from runctl.aws.depot import Depot
-from runctl.transports.host_keys import pin, read_console
-from runctl.transports.ssh import SshTarget
-from tests.fidelity.world import CloudWorld, wait_until
+from runctl.transports.instances import Ways
+from runctl.transports.ssh import SshTarget, SshTransport
+from tests.fidelity.world import CloudWorld
 from tests.localcloud.process import CloudProcess
 
 
@@ -81,19 +80,11 @@ class Rig:
         return str(made["InstanceId"])
 
     def _target(self, ident: str, identity: Path, sockets: Path) -> SshTarget:
-        known, keys = identity.with_name("known_hosts"), list[str]()
-
-        def has_keys() -> bool:
-            keys[:] = read_console(console_text(self.account, ident))
-            return bool(keys)
-
-        wait_until(has_keys, "the console never showed a host key", 60.0)
-        pin(known, "the-instance", keys)
-        [group] = self.world.client("ec2").describe_instances(InstanceIds=[ident])["Reservations"]
-        host = group["Instances"][0]["PublicIpAddress"]
+        ways = Ways(self.account, self.depot, identity.parent / "hosts", identity.parent, "ssh")
+        found = ways.reach(ident)
+        assert isinstance(found, SshTransport)
         port = 22 if self.cloud.ready["tier"] == "root" else 2222
-        alias = ("HostKeyAlias=the-instance",)
-        return SshTarget(host, "ec2-user", known, port, identity, sockets, alias)
+        return replace(found.target, port=port, identity=identity, control_folder=sockets)
 
     def running(self) -> list[str]:
         wanted = [{"Name": "instance-state-name", "Values": ["running"]}]

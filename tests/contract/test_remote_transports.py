@@ -12,10 +12,18 @@ from pathlib import Path
 import pytest
 
 from runctl.aws.commands import run_script
-from runctl.errors import AuthError, IntegrityError, RefusedError, TransportError
+from runctl.errors import (
+    AuthError,
+    ConflictError,
+    IntegrityError,
+    NotFoundError,
+    RefusedError,
+    TransportError,
+)
 from runctl.testing.transports import TransportContract
 from runctl.transports.api import Transport
 from runctl.transports.host_keys import pin
+from runctl.transports.instances import Ways
 from runctl.transports.ssh import SshTarget, SshTransport
 from runctl.transports.ssm import SsmTransport
 from tests.cloud_instances import Rig
@@ -116,6 +124,36 @@ def test_the_login_user_is_the_one_that_cloud_init_names_and_never_guessed(rig: 
         run_script(rig.account, ident, AS_BEFORE)
 
 
+def alias_of(target: SshTarget) -> str:
+    [option] = target.options
+    return option.partition("=")[2]
+
+
+def test_what_an_instance_has_decides_how_it_is_reached(
+    rig: Rig, target: SshTarget, tmp_path: Path
+) -> None:
+    ways = Ways(rig.account, rig.depot, tmp_path / "hosts", tmp_path)
+    with_profile, with_key = rig.world.instance, alias_of(target)
+    assert isinstance(ways.reach(with_profile), SsmTransport)
+    found = ways.reach(with_key)
+    assert isinstance(found, SshTransport)
+    assert found.target.user == "ec2-user"
+    assert found.target.known_hosts.read_text() == target.known_hosts.read_text()
+    assert isinstance(replace(ways, forced="ssm").reach(with_key), SsmTransport)
+    with pytest.raises(NotFoundError):
+        ways.reach("i-0123456789abcdef0")
+
+
+def test_an_instance_that_has_nothing_to_be_reached_with_is_told(rig: Rig, tmp_path: Path) -> None:
+    ident = rig.launch()
+    try:
+        ways = Ways(rig.account, rig.depot, tmp_path / "hosts", tmp_path)
+        with pytest.raises(ConflictError, match="neither an instance profile nor a key pair"):
+            ways.reach(ident)
+    finally:
+        rig.world.client("ec2").terminate_instances(InstanceIds=[ident])
+
+
 class TestSshTransport(TransportContract):
     @pytest.fixture(autouse=True)
     def _target(self, target: SshTarget) -> None:
@@ -154,17 +192,17 @@ class TestSshTransport(TransportContract):
             ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", tmp_path / "key"], check=True
         )
         kind, key, *_ = (tmp_path / "key.pub").read_text().split()
-        pin(other, "the-instance", [f"{kind} {key}"])
+        pin(other, alias_of(self.target), [f"{kind} {key}"], "u")
         alone = replace(self.target, known_hosts=other, control_folder=None)
         with pytest.raises(IntegrityError, match="another host key"):
             SshTransport(alone).exec(["true"])
 
     def test_a_host_key_that_is_not_pinned_is_refused(self, tmp_path: Path) -> None:
-        pin(tmp_path / "known", "the-instance", [])
+        pin(tmp_path / "known", alias_of(self.target), [], "u")
         alone = replace(self.target, known_hosts=tmp_path / "known", control_folder=None)
         with pytest.raises(RefusedError, match="no host key"):
             SshTransport(alone).exec(["true"])
-        assert (tmp_path / "known").read_bytes() == b""
+        assert (tmp_path / "known").read_bytes() == b"# user u\n"
 
     def test_a_key_that_opens_nothing_and_a_port_that_is_shut_are_told(
         self, tmp_path: Path

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from runctl.errors import AuthError, IntegrityError, RefusedError, RunctlError, TransportError
-from runctl.transports.host_keys import control_folder, pin, read_console
+from runctl.transports.host_keys import control_folder, pin, pinned_user, read_console, read_login
 from runctl.transports.ssh import SshTarget
 from runctl.transports.ssh_errors import failure
 
@@ -63,11 +63,24 @@ def test_the_first_whole_block_of_a_console_tells_the_keys() -> None:
     assert read_console(CONSOLE.partition("-----END")[0]) == []
 
 
+@pytest.mark.parametrize(
+    ("users", "login"), [(("ubuntu",), "ubuntu"), (("ubuntu", "ubuntu"), "ubuntu"), ((), None),
+                         (("ubuntu", "root"), None)],
+)  # fmt: skip
+def test_the_login_user_is_the_one_that_cloud_init_tells_of(
+    users: tuple[str, ...], login: str | None
+) -> None:
+    lines = [f"ci-info: +++Authorized keys from /x/authorized_keys for user {u}+++" for u in users]
+    assert read_login("\n".join(["boots", *lines, ""])) == login
+
+
 def test_pinned_keys_replace_those_before(tmp_path: Path) -> None:
     path = tmp_path / "hosts" / "i-1"
-    pin(path, "i-1", ["ssh-ed25519 A"])
-    pin(path, "i-1", ["ssh-ed25519 B", "ssh-rsa C"])
-    assert path.read_text() == "i-1 ssh-ed25519 B\ni-1 ssh-rsa C\n"
+    assert pinned_user(path) is None
+    pin(path, "i-1", ["ssh-ed25519 A"], "ec2-user")
+    pin(path, "i-1", ["ssh-ed25519 B", "ssh-rsa C"], "ubuntu")
+    assert path.read_text() == "# user ubuntu\ni-1 ssh-ed25519 B\ni-1 ssh-rsa C\n"
+    assert pinned_user(path) == "ubuntu"
     assert [one.name for one in path.parent.iterdir()] == ["i-1"]
 
 

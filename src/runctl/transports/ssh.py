@@ -31,12 +31,15 @@ _OPTIONS = (
 
 @dataclass(frozen=True)
 class SshTarget:
-    """``known_hosts`` alone says which keys are the machine's; ``options`` are ssh's own."""
+    """``known_hosts`` alone says which keys are the machine's; ``options`` are ssh's own.
+
+    A port of None is the one that ``~/.ssh/config`` says, or 22.
+    """
 
     host: str
     user: str
     known_hosts: Path
-    port: int = 22
+    port: int | None = None
     identity: Path | None = None
     control_folder: Path | None = None
     options: tuple[str, ...] = ()
@@ -47,7 +50,8 @@ class SshTarget:
         if self.identity is not None:
             files += [f'IdentityFile="{self.identity}"', "IdentitiesOnly=yes"]
         given = [word for option in (*_OPTIONS, *files, *self.options) for word in ("-o", option)]
-        return ["ssh", "-T", *given, "-p", str(self.port), "-l", self.user, "--", self.host]
+        port = [] if self.port is None else ["-p", str(self.port)]
+        return ["ssh", "-T", *given, *port, "-l", self.user, "--", self.host]
 
     def _sharing(self) -> list[str]:
         folder = self.control_folder

@@ -27,3 +27,11 @@ class Console:
     def show_host_keys(self, public: str) -> None:
         """Print the host's key as cloud-init does."""
         self.say("-----BEGIN SSH HOST KEY KEYS-----", public, "-----END SSH HOST KEY KEYS-----")
+
+    def show_login(self, user: str, keys: int) -> None:
+        """Print whose keys let in, as cloud-init does."""
+        if keys:
+            path = f"/home/{user}/.ssh/authorized_keys"
+            self.say(f"ci-info: ++++Authorized keys from {path} for user {user}++++")
+        else:
+            self.say(f"ci-info: no authorized SSH keys fingerprints found for user {user}.")

@@ -170,6 +170,7 @@ class Keeper:
         user, root = self.world.sshd_user, self.world.root
         self.sshd = sshd.Sshd(self.folder, self.reactor, listener, user, root)
         self.sshd.channel = self._channel
+        self.console.show_login(self.plan["login"], len(self.plan["authorized_keys"]))
         self.console.show_host_keys(public)
 
     def _hear(self) -> None:

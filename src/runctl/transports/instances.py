@@ -1,0 +1,101 @@
+"""Which way leads to an instance of EC2: what it has decides, unless one is forced."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from runctl.aws.account import Account
+from runctl.aws.console import console_text
+from runctl.aws.depot import Depot
+from runctl.aws.errors import translated
+from runctl.errors import ConflictError, NotFoundError, RefusedError
+from runctl.transports import host_keys
+from runctl.transports.ssh import SshTarget, SshTransport
+from runctl.transports.ssm import SsmTransport
+
+CONSOLE_S, CONSOLE_PAUSE_S = 30.0, 0.5
+"""How long host keys are waited for: on Nitro they are there as soon as cloud-init prints them."""
+
+
+@dataclass(frozen=True)
+class Ways:
+    """How the instances of an account may be reached; ``folder`` keeps the pinned host keys."""
+
+    account: Account
+    depot: Depot
+    folder: Path
+    home: Path
+    forced: Literal["auto", "ssm", "ssh"] = "auto"
+
+    def reach(self, instance_id: str) -> SsmTransport | SshTransport:
+        """Return a way: Systems Manager if it has a profile, else SSH if it has a key pair.
+
+        Raises NotFoundError, ConflictError if it has neither, and RefusedError if the host keys
+        cannot be known.
+        """
+        instance = self._describe(instance_id)
+        is_ssm = self.forced == "ssm" or (
+            self.forced == "auto" and "IamInstanceProfile" in instance
+        )
+        if is_ssm:
+            return SsmTransport(self.account, instance_id, self.depot)
+        if self.forced == "auto" and "KeyName" not in instance:
+            raise ConflictError(
+                f"{instance_id} has neither an instance profile nor a key pair to be reached with",
+                hint="runctl aws setup, and then an instance with its profile",
+            )
+        return SshTransport(self._target(instance_id, instance))
+
+    def _describe(self, instance_id: str) -> Mapping[str, Any]:
+        with translated(f"{instance_id} cannot be described"):
+            answer = self.account.client("ec2").describe_instances(InstanceIds=[instance_id])
+        for group in answer["Reservations"]:
+            for one in group["Instances"]:
+                found: Mapping[str, Any] = one
+                return found
+        raise NotFoundError(f"there is no instance {instance_id}", hint="runctl aws list")
+
+    def _target(self, instance_id: str, instance: Mapping[str, Any]) -> SshTarget:
+        host = instance.get("PublicIpAddress") or instance.get("PrivateIpAddress")
+        if not host:
+            raise ConflictError(
+                f"{instance_id} has no address: it is {instance['State']['Name']}",
+                hint=f"aws ec2 wait instance-running --instance-ids {instance_id}",
+            )
+        known = self.folder / instance_id
+        return SshTarget(
+            host,
+            host_keys.pinned_user(known) or self._pin(instance_id, known),
+            known,
+            identity=self._identity(instance.get("KeyName")),
+            control_folder=host_keys.control_folder(os.environ, os.getuid()),
+            options=(f"HostKeyAlias={instance_id}",),
+        )
+
+    def _pin(self, instance_id: str, known: Path) -> str:
+        """Pin what the console shows; return the login user."""
+        end = time.monotonic() + CONSOLE_S
+        while True:
+            text = console_text(self.account, instance_id)
+            keys, user = host_keys.read_console(text), host_keys.read_login(text)
+            if keys and user:
+                host_keys.pin(known, instance_id, keys, user)
+                return user
+            if time.monotonic() > end:
+                raise RefusedError(
+                    f"the console of {instance_id} does not show its host keys and its login user, "
+                    "and none is accepted unseen",
+                    hint="runctl config set --user aws.transport ssm",
+                )
+            time.sleep(CONSOLE_PAUSE_S)
+
+    def _identity(self, key_name: str | None) -> Path | None:
+        """Return the key pair's file, if it lies where it usually does; else ssh's own are used."""
+        names = (f"{key_name}.pem", key_name) if key_name and "/" not in key_name else ()
+        places = (self.home / ".ssh" / name for name in names)
+        return next((place for place in places if place.is_file()), None)
