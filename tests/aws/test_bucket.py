@@ -212,9 +212,24 @@ def test_wrong_keys_and_absent_buckets_are_named(
 
 
 def test_who_may_not_is_told_what(place: Place) -> None:
+    place.open().put("a", b"1")
     place.fault("deny", count=1)
     with pytest.raises(AuthError, match="refused access to a: Access Denied"):
         place.open().get("a")
+
+
+def test_what_is_denied_because_it_is_not_there_is_missing(place: Place) -> None:
+    """S3 denies a key that is not there to whoever may list a part of the bucket only."""
+    objects = place.open()
+    objects.put("runs/b", b"1")
+    place.fault("deny", count=1)
+    assert objects.head("runs/a") is None
+    place.fault("deny", count=1)
+    with pytest.raises(ObjectMissing):
+        objects.get("runs/c")
+    place.fault("deny", count=2)  # the list, too
+    with pytest.raises(AuthError):
+        objects.head("runs/a")
 
 
 # -- faults
