@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -89,6 +90,9 @@ def _config(bucket: str, access: BucketAccess) -> S3Config:
     else:
         # A dot in the name is not covered by AWS's certificate.
         config["virtual_hosted_style_request"] = "." not in bucket
+    metadata = os.environ.get("AWS_EC2_METADATA_SERVICE_ENDPOINT")
+    if metadata:  # obstore reads a variable of its own alone
+        config["metadata_endpoint"] = metadata
     return config
 
 
