@@ -65,6 +65,13 @@ class TestSsmTransport(TransportContract):
         session, group = told[3].split()
         assert session == group
 
+    def test_streams_may_be_opened_again_by_name(self, transport: Transport) -> None:
+        script = "echo a >&2; echo b >/dev/stderr; echo c >/dev/stdout; cat /dev/stdin; env"
+        done = transport.exec(["sh", "-c", script], stdin=b"d\n")
+        assert done.stderr == b"a\nb\n"
+        assert done.stdout.startswith(b"c\nd\n")
+        assert b"runctl_" not in done.stdout
+
     def test_arguments_too_long_for_a_script_arrive(self, transport: Transport) -> None:
         words = ["x" * 60_000, "'" * 30_000]
         done = transport.exec(["printf", "%s\n", *words])
@@ -73,7 +80,7 @@ class TestSsmTransport(TransportContract):
     def test_nothing_is_left_in_the_store_or_on_the_instance(
         self, transport: Transport, tmp_path: Path
     ) -> None:
-        listing = ["sh", "-c", "ls -d /tmp/tmp.*/arguments"]
+        listing = ["sh", "-c", "ls -d /tmp/tmp.*/own"]
         transport.exec(["cat"], stdin=b"x" * 100_000)
         with pytest.raises(TransportError):
             transport.exec(["absent-command"], stdin=b"x")
@@ -81,6 +88,16 @@ class TestSsmTransport(TransportContract):
             transport.get("/absent", tmp_path / "a")
         assert self.rig.objects() == []
         assert len(transport.exec(listing).stdout.split()) <= 1  # that of the listing itself
+
+    def test_a_store_that_cannot_be_reached_is_told(self, transport: Transport) -> None:
+        fault = {"effect": "error", "service": "s3", "operation": "PutObject",
+                 "code": "AccessDenied", "status": 403}  # fmt: skip
+        self.rig.cloud.control("POST", "faults", fault)
+        try:
+            with pytest.raises(TransportError, match="the output cannot pass through the store"):
+                transport.exec(["head", "-c", "100000", "/dev/zero"])
+        finally:
+            self.rig.cloud.control("POST", "faults/clear")
 
     def test_an_instance_that_is_not_there_is_told_with_what_to_look_at(self, rig: Rig) -> None:
         transport = SsmTransport(rig.account, "i-0123456789abcdef0", rig.depot)

@@ -10,6 +10,9 @@ fail() {
 work=$(mktemp -d) || fail "no temporary folder can be made"
 trap 'rm -rf "$work"' EXIT
 trap 'exit 143' HUP INT TERM
+# Root writes only where the user cannot put a link.
+own=$work/own
+mkdir "$own" && chmod 711 "$work" || fail "no temporary folder can be made"
 plain() { printf %s "$1" | base64 -d; }
 
 # The addresses are secrets for as long as they are valid: ps must not show them.
@@ -65,49 +68,56 @@ find_login() {
 
 become() {
     if command -v setpriv >/dev/null; then
-        "$@" setpriv --reuid "$uid" --regid "$gid" --init-groups -- sh "$work/run" 2>"$work/err"
+        "$@" setpriv --reuid "$uid" --regid "$gid" --init-groups -- sh "$own/run"
     elif command -v runuser >/dev/null; then
-        "$@" runuser -u "$user" -- sh "$work/run" 2>"$work/err"
+        "$@" runuser -u "$user" -- sh "$own/run"
     else
-        "$@" su -s /bin/sh "$user" -c "exec sh $work/run" 2>"$work/err"
-    fi <"$work/in" >"$work/out"
+        "$@" su -s /bin/sh "$user" -c "exec sh $own/run"
+    fi
 }
 
 if [ -n "$arguments_url" ]; then
-    transfer "the command" "$arguments_url" -o "$work/arguments"
+    transfer "the command" "$arguments_url" -o "$own/arguments"
 else
-    plain "$arguments" >"$work/arguments"
+    plain "$arguments" >"$own/arguments"
 fi
-: >"$work/in"
-[ -z "$input_url" ] || transfer "the input" "$input_url" -o "$work/in"
+: >"$own/in"
+[ -z "$input_url" ] || transfer "the input" "$input_url" -o "$own/in"
 as=env
 ! setsid -w true 2>/dev/null || as='setsid -w'
-cat >"$work/run" <<'END'
-export HOME="$home" USER="$user" LOGNAME="$user"
+# The user opens the streams, so that it may open /dev/stderr and the like again; and they are
+# pipes, so that doing so empties nothing.
+cat >"$own/run" <<'END'
+own=${0%/*}
+if [ -n "${runctl_home-}" ]; then
+    export HOME="$runctl_home" USER="$runctl_user" LOGNAME="$runctl_user"
+    unset runctl_home runctl_user
+fi
 cd || exit
+. "$own/arguments"
+{ "$@" 2>&3 3>&- <"$own/in" | cat >"$own/out"; } 3>&1 | cat >"$own/err"
 END
-printf '. "%s/arguments"\nexec "$@"\n' "$work" >>"$work/run"
 if [ "$(id -u)" = 0 ]; then
     find_default
     find_login
     [ "$found" = 1 ] || fail "the image does not tell its login user: $found accounts could be it"
-    chown "$uid:$gid" "$work" "$work/arguments" "$work/run"
-    export home user
+    chown -R "$uid:$gid" "$own" || fail "nothing can be given to $user"
+    export runctl_home="$home" runctl_user="$user"
     # shellcheck disable=SC2086
-    become $as
+    become $as </dev/null >"$work/said" 2>&1
 else
     # shellcheck disable=SC2086
-    $as sh -c '. "$0" && exec "$@"' "$work/arguments" <"$work/in" >"$work/out" 2>"$work/err"
+    $as sh "$own/run" </dev/null >"$work/said" 2>&1
 fi
+[ -f "$own/err" ] || fail "the login user cannot be become: $(cat "$work/said")"
 
-cat "$work/out" "$work/err" >"$work/both"
-out=$(wc -c <"$work/out") both=$(wc -c <"$work/both")
+cat "$own/out" "$own/err" >"$work/both"
+out=$(wc -c <"$own/out") both=$(wc -c <"$work/both")
 digest=$(sha256sum <"$work/both")
-printf 'ended %d %s ' "$out" "${digest%% *}"
-if [ "$both" -le 15000 ]; then
-    printf 'inline\n'
-    base64 <"$work/both"
-else
-    transfer "the output" "$output_url" -T "$work/both" >/dev/null
-    printf 'store\n'
+way=inline
+if [ "$both" -gt 15000 ]; then
+    way=store
+    transfer "the output" "$output_url" -o "$work/answer" -T "$work/both"
 fi
+printf 'ended %d %s %s\n' "$out" "${digest%% *}" "$way"
+[ "$way" = store ] || base64 <"$work/both"
