@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -263,3 +264,30 @@ def test_a_run_that_is_half_deleted_is_none_and_a_second_call_finishes(
 
 def test_what_is_written_is_the_canonical_encoding(ledger: Ledger, objects: MemoryObjects) -> None:
     assert objects.get(f"runs/{RUN_ID}/spec.json") == encode(make_spec())
+
+
+class DistantObjects(MemoryObjects):
+    """A bucket that answers to nobody before four are asking at once."""
+
+    url = "s3://distant"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.meeting = threading.Barrier(4, timeout=10)
+
+    def get(self, key: str) -> bytes:
+        if "/events/" in key:
+            self.meeting.wait()
+        return super().get(key)
+
+
+def test_the_records_in_a_bucket_are_read_at_once_and_in_order() -> None:
+    ledger = Ledger(DistantObjects())
+    ledger.create_run(make_spec())
+    ledger.claim(RUN_ID, make_claim())
+    bodies: list[Body] = [STARTED, STARTED, *SUCCESS]
+    for seq, body in enumerate(bodies, 1):
+        ledger.append_event(RUN_ID, "agent", seq, make_event(body), durable=True)
+    assert ledger.load(RUN_ID).state is State.SUCCEEDED
+    found = ledger.events(ledger.event_keys(RUN_ID, 1))
+    assert [event.body for event in found] == bodies

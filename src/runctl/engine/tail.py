@@ -23,7 +23,7 @@ class Tail:
     def new_events(self) -> list[Event]:
         """Return the events of the last attempt that came since the last look; fold them."""
         keys = self._ledger.event_keys(self.run.run_id, self.attempt, after=self._seen)
-        events = [self._ledger.event(key) for key in keys]
+        events = self._ledger.events(keys)
         for event in events:
             self.run, _ = step(self.run, event)
         self._seen = keys[-1] if keys else self._seen

@@ -6,7 +6,7 @@ compared, nonce and all. Attempt n is claimed by creating its claim, which seals
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import TypeVar
 
@@ -18,6 +18,7 @@ from runctl.model.paths import RUNS, RunPaths
 from runctl.model.run import Run, begin, claim, fold, mark_lost
 from runctl.model.spec import Spec
 from runctl.store.objects import Objects
+from runctl.store.pace import pace_of
 
 R = TypeVar("R", bound=Record)
 
@@ -52,7 +53,7 @@ class Ledger:
     def claims(self, run_id: str) -> list[Claim]:
         """Return the claims in order of their attempt."""
         keys = [info.key for info in self.objects.list(RunPaths(run_id).claims)]
-        return [self.read(key, Claim) for key in keys]
+        return self._read_all(keys, Claim)
 
     def claim(self, run_id: str, record: Claim) -> None:
         """Open an attempt, or raise ObjectExists if somebody else has."""
@@ -74,6 +75,10 @@ class Ledger:
     def event(self, key: str) -> Event:
         return self.read(key, Event)
 
+    def events(self, keys: Sequence[str]) -> list[Event]:
+        """Return the events in the order of their keys."""
+        return self._read_all(keys, Event)
+
     def manifest_keys(self, run_id: str, attempt: int | None = None) -> list[str]:
         """Return the keys of committed checkpoints, oldest first; unsealed ones included."""
         prefix = RunPaths(run_id).checkpoints + (f"{attempt:04d}/" if attempt is not None else "")
@@ -91,8 +96,8 @@ class Ledger:
 
     def _fold_attempt(self, run: Run, attempt: int, seal: Claim | None) -> Run:
         if seal is None:
-            return fold(run, map(self.event, self.event_keys(run.run_id, attempt)))
-        run = fold(run, map(self.event, seal.sealed_events))
+            return fold(run, self.events(self.event_keys(run.run_id, attempt)))
+        run = fold(run, self.events(seal.sealed_events))
         # A sealed attempt that never told its end was lost.
         return mark_lost(run, seal.reason)
 
@@ -134,6 +139,15 @@ class Ledger:
                 f"bring {url}/{key} back from a copy, or move {url}/{run} out of the ledger"
             )
             raise
+
+    def _read_all(self, keys: Sequence[str], kind: type[R]) -> list[R]:
+        readers = min(pace_of(self.objects.url).readers, len(keys))
+        if readers <= 1:
+            return [self.read(key, kind) for key in keys]
+        from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415 - slow to import
+
+        with ThreadPoolExecutor(readers) as pool:
+            return list(pool.map(lambda key: self.read(key, kind), keys))
 
     def create(self, key: str, record: Record, *, durable: bool = True) -> None:
         """Write a record once. Finding the very same one there is success."""

@@ -1,4 +1,4 @@
-"""How often a store is looked at: each look at a bucket is a request that costs money."""
+"""How often a store is looked at, and how: each look at a bucket costs money, and time."""
 
 from __future__ import annotations
 
@@ -23,10 +23,12 @@ class Pace:
     """The agent gives a sign of life."""
     ship_s: float
     """The agent ships what was printed."""
+    readers: int
+    """So many records are read at once: each read from a bucket waits for the network."""
 
 
-FOLDER = Pace(follow_s=0.05, wait_s=0.2, judge_s=2, mailbox_s=0.25, beat_s=5, ship_s=0.5)
-BUCKET = Pace(follow_s=1, wait_s=2, judge_s=15, mailbox_s=2, beat_s=15, ship_s=1)
+FOLDER = Pace(follow_s=0.05, wait_s=0.2, judge_s=2, mailbox_s=0.25, beat_s=5, ship_s=0.5, readers=1)
+BUCKET = Pace(follow_s=1, wait_s=2, judge_s=15, mailbox_s=2, beat_s=15, ship_s=1, readers=16)
 
 
 def pace_of(url: str) -> Pace:
