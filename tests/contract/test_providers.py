@@ -21,7 +21,7 @@ class TestLocalProvider(ProviderContract):
         return "local"
 
     def test_what_is_here_costs_nothing(self, provider: Provider) -> None:
-        assert [offer.usd_per_hour for offer in provider.offers()] == [0]
+        assert [offer.usd_per_hour for offer in provider.offers(self.wish())] == [0]
 
     @pytest.mark.parametrize("given", ["", "relative/state"])
     def test_a_state_folder_that_is_not_absolute_is_ignored(

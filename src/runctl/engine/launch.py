@@ -26,6 +26,7 @@ from runctl.model.quantities import format_size
 from runctl.model.run import Run, begin
 from runctl.model.spec import CheckpointWish, Code, Command, EnvironmentWish, Limits, Spec
 from runctl.model.views import LaunchPlan, LaunchRequest
+from runctl.model.wish import InstanceWish
 from runctl.project import ProjectRoot, Selection, find_root, git_state, select_files
 from runctl.store.blobs import Blobs
 from runctl.store.ledger import next_claim
@@ -198,7 +199,8 @@ def _import_checkpoint(prepared: Prepared, session: Session, spec: Spec) -> None
 def _provide(spec: Spec) -> str:
     """Return the id of the instance that the run goes to."""
     provider = provider_of(spec)
-    return provider.create(provider.offers()[0], spec.run_id).instance_id
+    wish = InstanceWish()
+    return provider.create(provider.offers(wish)[0], wish, spec.run_id).instance_id
 
 
 def _adopt(spec: Spec, request: LaunchRequest, session: Session) -> Run | None:

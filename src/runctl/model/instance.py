@@ -3,16 +3,24 @@
 from __future__ import annotations
 
 import enum
+from datetime import datetime
 from decimal import Decimal
 
 from runctl.model.codec import Value
 
 
 class InstanceState(enum.StrEnum):
+    """ENDING is as good as TERMINATED: there is no way back from it, and it costs nothing."""
+
     PENDING = "pending"
     RUNNING = "running"
+    STOPPING = "stopping"
     STOPPED = "stopped"
+    ENDING = "ending"
     TERMINATED = "terminated"
+
+
+GONE = frozenset({InstanceState.ENDING, InstanceState.TERMINATED})
 
 
 class Offer(Value, frozen=True, kw_only=True):
@@ -25,6 +33,7 @@ class Offer(Value, frozen=True, kw_only=True):
     cpus: int
     memory_bytes: int
     gpus: tuple[str, ...] = ()
+    is_spot: bool = False
 
 
 class Instance(Value, frozen=True, kw_only=True):
@@ -35,3 +44,10 @@ class Instance(Value, frozen=True, kw_only=True):
     type: str
     state: InstanceState
     is_ours: bool
+    place: str | None = None
+    image: str | None = None
+    name: str | None = None
+    project: str | None = None
+    is_spot: bool = False
+    launched_at: datetime | None = None
+    address: str | None = None

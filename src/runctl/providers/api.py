@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Protocol
 
 from runctl.model.instance import Instance, Offer
+from runctl.model.wish import InstanceWish
 from runctl.transports.api import Transport
 
 
@@ -22,11 +23,11 @@ class Provider(Protocol):
         """Whether an instance runs one run at a time, whatever GPUs it claims."""
         ...
 
-    def offers(self) -> Sequence[Offer]:
+    def offers(self, wish: InstanceWish) -> Sequence[Offer]:
         """Return what can be had now, cheapest first; a price of None is unknown, never 0."""
         ...
 
-    def create(self, offer: Offer, token: str) -> Instance:
+    def create(self, offer: Offer, wish: InstanceWish, token: str) -> Instance:
         """Rent it. The same token never rents a second one."""
         ...
 

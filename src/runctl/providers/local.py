@@ -9,6 +9,7 @@ from pathlib import Path
 
 from runctl.errors import NotFoundError, RefusedError
 from runctl.model.instance import Instance, InstanceState, Offer
+from runctl.model.wish import InstanceWish
 from runctl.transports.api import Transport
 from runctl.transports.local import LocalTransport
 
@@ -20,7 +21,8 @@ class LocalProvider:
     name = "local"
     is_exclusive = False  # several runs go on at once, unless they claim the same GPUs
 
-    def offers(self) -> Sequence[Offer]:
+    def offers(self, wish: InstanceWish) -> Sequence[Offer]:
+        del wish  # it is as it is
         memory_bytes = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
         return [
             Offer(
@@ -33,8 +35,8 @@ class LocalProvider:
             )
         ]
 
-    def create(self, offer: Offer, token: str) -> Instance:
-        del offer, token  # there is one, and it is there
+    def create(self, offer: Offer, wish: InstanceWish, token: str) -> Instance:
+        del offer, wish, token  # there is one, and it is there
         return self.describe(INSTANCE_ID)
 
     def describe(self, instance_id: str) -> Instance:

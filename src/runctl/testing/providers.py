@@ -18,7 +18,8 @@ from pathlib import Path
 import pytest
 
 from runctl.errors import NotFoundError, RefusedError
-from runctl.model.instance import InstanceState
+from runctl.model.instance import GONE, InstanceState
+from runctl.model.wish import InstanceWish
 from runctl.providers.api import Provider
 
 ABSENT = "absent-0123456789"
@@ -35,21 +36,25 @@ class ProviderContract(ABC):
     def foreign_instance(self, provider: Provider) -> str:
         """Return the id of an instance that is up, and that runctl did not create."""
 
+    def wish(self) -> InstanceWish:
+        """Return what is asked for; override it where a provider must be told more."""
+        return InstanceWish()
+
     @pytest.fixture
     def provider(self) -> Provider:
         return self.make_provider()
 
     def test_there_is_something_to_rent(self, provider: Provider) -> None:
-        for offer in provider.offers():
+        for offer in provider.offers(self.wish()):
             assert offer.provider == provider.name
             assert offer.type
             assert offer.place
             assert offer.cpus >= 1
             assert offer.memory_bytes >= 1 << 20
-        assert provider.offers()
+        assert provider.offers(self.wish())
 
     def test_the_cheapest_comes_first_and_the_unknown_last(self, provider: Provider) -> None:
-        prices = [offer.usd_per_hour for offer in provider.offers()]
+        prices = [offer.usd_per_hour for offer in provider.offers(self.wish())]
         known = [price for price in prices if price is not None]
         assert prices == [*sorted(known), *[None] * (len(prices) - len(known))]
         assert all(price >= Decimal(0) for price in known)
@@ -97,10 +102,11 @@ class RentingContract(ProviderContract):
     """For providers whose instances are created and ended by runctl."""
 
     def test_a_token_rents_one_instance_and_it_can_be_ended(self, provider: Provider) -> None:
-        offer = provider.offers()[0]
-        instance = provider.create(offer, "token-of-the-contract")
+        wish = self.wish()
+        offer = provider.offers(wish)[0]
+        instance = provider.create(offer, wish, "token-of-the-contract")
         try:
-            again = provider.create(offer, "token-of-the-contract")
+            again = provider.create(offer, wish, "token-of-the-contract")
             assert again.instance_id == instance.instance_id
             assert instance.is_ours
             assert instance.instance_id in [one.instance_id for one in provider.find()]
@@ -108,5 +114,5 @@ class RentingContract(ProviderContract):
             provider.terminate(instance.instance_id)
         provider.terminate(instance.instance_id)
         assert instance.instance_id not in [
-            one.instance_id for one in provider.find() if one.state is not InstanceState.TERMINATED
+            one.instance_id for one in provider.find() if one.state not in GONE
         ]

@@ -1,0 +1,46 @@
+"""Instances of EC2 as ours: what AWS says of them, and whether they are ours at all."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from runctl.aws.names import OWNER_TAG
+from runctl.errors import NotFoundError
+from runctl.model.instance import Instance, InstanceState
+
+PROJECT_TAG, TOKEN_TAG = "runctl:project", "runctl:token"
+_STATES = {
+    "pending": InstanceState.PENDING,
+    "running": InstanceState.RUNNING,
+    "stopping": InstanceState.STOPPING,
+    "stopped": InstanceState.STOPPED,
+    "shutting-down": InstanceState.ENDING,
+    "terminated": InstanceState.TERMINATED,
+}
+
+
+def read_instance(told: Mapping[str, Any], owner: str) -> Instance:
+    """Read one instance of DescribeInstances."""
+    tags = {tag["Key"]: tag["Value"] for tag in told.get("Tags", [])}
+    return Instance(
+        provider="aws",
+        instance_id=told["InstanceId"],
+        type=told["InstanceType"],
+        state=_STATES[told["State"]["Name"]],
+        is_ours=tags.get(OWNER_TAG) == owner,
+        place=told.get("Placement", {}).get("AvailabilityZone"),
+        image=told.get("ImageId"),
+        name=tags.get("Name"),
+        project=tags.get(PROJECT_TAG),
+        is_spot=told.get("InstanceLifecycle") == "spot",
+        launched_at=told.get("LaunchTime"),
+        address=told.get("PublicIpAddress") or told.get("PrivateIpAddress"),
+    )
+
+
+def not_found(instance_id: str, region: str) -> NotFoundError:
+    return NotFoundError(
+        f"there is no instance {instance_id} in {region}",
+        hint="aws ec2 describe-instances; of another region: runctl config set aws.region REGION",
+    )

@@ -1,0 +1,58 @@
+"""Images by the names that users know; which one that is today, AWS's own parameters say.
+
+https://docs.aws.amazon.com/linux/al2023/ug/ec2.html, https://documentation.ubuntu.com/aws/,
+https://docs.aws.amazon.com/dlami/latest/devguide/find-dlami-id.html
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from runctl.aws.account import Account
+from runctl.aws.errors import translated
+from runctl.errors import NotFoundError, UsageError
+
+_UBUNTU = "/aws/service/canonical/ubuntu/server/24.04/stable/current"
+_DLAMI = "/aws/service/deeplearning/ami"
+_PARAMETERS = {
+    "al2023": {
+        "x86_64": "/aws/service/ami-amazon-linux-latest/al2023-ami-kernel-default-x86_64",
+        "arm64": "/aws/service/ami-amazon-linux-latest/al2023-ami-kernel-default-arm64",
+    },
+    "ubuntu": {
+        "x86_64": f"{_UBUNTU}/amd64/hvm/ebs-gp3/ami-id",
+        "arm64": f"{_UBUNTU}/arm64/hvm/ebs-gp3/ami-id",
+    },
+    "dlami": {
+        "x86_64": f"{_DLAMI}/x86_64/base-oss-nvidia-driver-gpu-ubuntu-24.04/latest/ami-id",
+    },
+}
+NAMES = tuple(_PARAMETERS)
+
+
+@dataclass(frozen=True)
+class Image:
+    image_id: str
+    root_device: str
+
+
+def find_image(account: Account, name: str, architecture: str) -> Image:
+    """Return an image by its id, or the newest of a name, for x86_64 or arm64."""
+    ident = name if name.startswith("ami-") else _newest(account, name, architecture)
+    with translated(f"the image {ident} cannot be described"):
+        found = account.client("ec2").describe_images(ImageIds=[ident])["Images"]
+    if not found:
+        raise NotFoundError(f"there is no image {ident}", hint=f"--ami {' or '.join(NAMES)}")
+    return Image(ident, found[0]["RootDeviceName"])
+
+
+def _newest(account: Account, name: str, architecture: str) -> str:
+    parameters = _PARAMETERS.get(name)
+    if parameters is None or architecture not in parameters:
+        raise UsageError(
+            f"there is no image {name!r} for {architecture}",
+            hint=f"--ami ami-…, or --ami {' or '.join(NAMES)}",
+        )
+    with translated(f"which image {name} is cannot be told"):
+        found = account.client("ssm").get_parameter(Name=parameters[architecture])
+    return str(found["Parameter"]["Value"])

@@ -1,0 +1,56 @@
+"""What instances cost, in US dollars an hour; what nobody tells is unknown, and never 0."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any
+
+from runctl.aws.account import Account
+from runctl.aws.errors import translated
+
+_PRICING_REGION = "us-east-1"  # one of the three that the price list is served from
+_LINUX = {
+    "operatingSystem": "Linux",
+    "tenancy": "Shared",
+    "preInstalledSw": "NA",
+    "capacitystatus": "Used",
+}
+
+
+def on_demand_price(account: Account, type_: str) -> Decimal | None:
+    """Return the price of a Linux instance on demand in the account's region."""
+    wanted = _LINUX | {"instanceType": type_, "regionCode": account.region}
+    filters = [
+        {"Type": "TERM_MATCH", "Field": key, "Value": value} for key, value in wanted.items()
+    ]
+    with translated(f"the price of {type_} cannot be told"):
+        client = account.client("pricing", region=_PRICING_REGION)
+        told = client.get_products(ServiceCode="AmazonEC2", Filters=filters)["PriceList"]
+    return min(_prices(told), default=None)
+
+
+def _prices(told: Sequence[str]) -> Iterator[Decimal]:
+    for product in map(json.loads, told):
+        for term in product.get("terms", {}).get("OnDemand", {}).values():
+            for dimension in term["priceDimensions"].values():
+                price = Decimal(dimension["pricePerUnit"].get("USD", "0"))
+                if dimension["unit"] == "Hrs" and price > 0:
+                    yield price
+
+
+def spot_prices(account: Account, types: Sequence[str]) -> dict[tuple[str, str], Decimal]:
+    """Return the spot prices of now by type and zone."""
+    pages = account.client("ec2").get_paginator("describe_spot_price_history")
+    asked: dict[str, Any] = {
+        "InstanceTypes": list(types),
+        "ProductDescriptions": ["Linux/UNIX"],
+        "StartTime": datetime.now(UTC),
+    }
+    with translated("spot prices cannot be told"):
+        told = [one for page in pages.paginate(**asked) for one in page["SpotPriceHistory"]]
+    return {
+        (one["InstanceType"], one["AvailabilityZone"]): Decimal(one["SpotPrice"]) for one in told
+    }

@@ -1,0 +1,117 @@
+"""EC2 as a provider: what bears our owner tag is ours, and nothing else is ever ended."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from runctl.aws.account import Account
+from runctl.aws.depot import Depot
+from runctl.aws.errors import translated
+from runctl.aws.names import OWNER_TAG
+from runctl.errors import ProviderError, RefusedError, RunctlError, TransportError
+from runctl.model.instance import GONE, Instance, Offer
+from runctl.model.wish import InstanceWish
+from runctl.providers.aws.describing import TOKEN_TAG, not_found, read_instance
+from runctl.providers.aws.images import find_image
+from runctl.providers.aws.launching import launch_parameters
+from runctl.providers.aws.offers import describe_types, list_offers
+from runctl.transports.api import Transport
+from runctl.transports.ssm import SsmTransport
+
+_ABSENT = frozenset({"InvalidInstanceID.NotFound", "InvalidInstanceID.Malformed"})
+_LIVING = ["pending", "running", "stopping", "stopped"]
+_LOOKS_S = (0.0, 0.2, 0.5, 1.0, 2.0, 4.0, 8.0)
+
+
+class AwsProvider:
+    name = "aws"
+    is_exclusive = True
+
+    def __init__(self, account: Account, owner: str, bucket: str) -> None:
+        """``owner`` is the id in our tag; ``bucket`` a root in S3 that bytes may pass through."""
+        self._account, self._owner, self._bucket = account, owner, bucket
+
+    def offers(self, wish: InstanceWish) -> Sequence[Offer]:
+        return list_offers(self._account, wish)
+
+    def create(self, offer: Offer, wish: InstanceWish, token: str) -> Instance:
+        begun = self._instances(
+            _filter(f"tag:{TOKEN_TAG}", token), _filter("instance-state-name", *_LIVING)
+        )
+        if begun:
+            return begun[0]
+        types = describe_types(self._account, [offer.type])
+        architecture = types[offer.type]["ProcessorInfo"]["SupportedArchitectures"][0]
+        image = find_image(self._account, wish.image, architecture)
+        asked = launch_parameters(offer, wish, image, self._owner, token)
+        with translated(f"{offer.type} could not be rented in {offer.place}"):
+            told = self._ec2.run_instances(**asked)
+        return read_instance(told["Instances"][0], self._owner)
+
+    def describe(self, instance_id: str) -> Instance:
+        try:
+            with translated(f"{instance_id} cannot be described"):
+                told = self._ec2.describe_instances(InstanceIds=[instance_id])
+        except RunctlError as error:
+            if error.details.get("aws_code") in _ABSENT:
+                raise not_found(instance_id, self._account.region) from error
+            raise
+        return self._read(told)[0]
+
+    def find(self) -> Sequence[Instance]:
+        return self._instances(_filter(f"tag:{OWNER_TAG}", self._owner))
+
+    def terminate(self, instance_id: str) -> None:
+        if not self.describe(instance_id).is_ours:
+            raise RefusedError(
+                f"{instance_id} does not bear your owner tag {self._owner}: it is not ours to end",
+                hint=f"aws ec2 terminate-instances --instance-ids {instance_id}",
+            )
+        with translated(f"{instance_id} could not be terminated"):
+            self._ec2.terminate_instances(InstanceIds=[instance_id])
+        self._await_end(instance_id)
+
+    def connect(self, instance_id: str) -> Transport:
+        if self.describe(instance_id).state in GONE:
+            raise TransportError(f"{instance_id} is terminated", hint="runctl runs")
+        depot = Depot(self._account, self._bucket)
+        return SsmTransport(self._account, instance_id, depot)
+
+    def instance_root(self, instance_id: str, environ: Mapping[str, str]) -> Path:
+        """Ask the instance: its login user's home is known to nobody else."""
+        del environ  # that of this machine
+        done = self.connect(instance_id).exec(["sh", "-c", 'printf %s "$HOME"'])
+        return Path(done.stdout.decode()) / ".runctl" / "instance"
+
+    # -- looking
+
+    def _await_end(self, instance_id: str) -> None:
+        """Believe an end only once it is described."""
+        for pause_s in _LOOKS_S:
+            time.sleep(pause_s)
+            if self.describe(instance_id).state in GONE:
+                return
+        raise ProviderError(
+            f"{instance_id} was told to terminate, and still runs",
+            hint="type the same again, and look at it in AWS's console",
+        )
+
+    def _instances(self, *filters: Mapping[str, Any]) -> list[Instance]:
+        pages = self._ec2.get_paginator("describe_instances").paginate(Filters=list(filters))
+        with translated("the instances cannot be listed"):
+            return [instance for page in pages for instance in self._read(page)]
+
+    def _read(self, told: Mapping[str, Any]) -> list[Instance]:
+        found = (one for group in told["Reservations"] for one in group["Instances"])
+        return [read_instance(one, self._owner) for one in found]
+
+    @property
+    def _ec2(self) -> Any:
+        return self._account.client("ec2")
+
+
+def _filter(name: str, *values: str) -> dict[str, Any]:
+    return {"Name": name, "Values": list(values)}

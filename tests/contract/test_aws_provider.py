@@ -1,0 +1,160 @@
+"""EC2 as a provider, held to the contract on the local cloud; AWS is looked at with boto3."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from runctl.errors import CapacityError, NotFoundError, RefusedError, UsageError
+from runctl.model.instance import GONE, Instance, InstanceState
+from runctl.model.wish import InstanceWish
+from runctl.providers.api import Provider
+from runctl.providers.aws.provider import AwsProvider
+from runctl.testing.providers import RentingContract
+from tests.cloud_instances import Rig
+from tests.localcloud.process import CloudProcess
+
+pytestmark = pytest.mark.slow
+OWNER = "usr-0123456789abcdef"
+SMALL = InstanceWish(types=("t3.micro",), project="digits", name="one")
+
+
+@pytest.fixture(scope="module")
+def rig(local_cloud: CloudProcess) -> Iterator[Rig]:
+    made = Rig(local_cloud)
+    yield made
+    assert made.world.end() == []
+
+
+def _provider(rig: Rig, owner: str = OWNER) -> AwsProvider:
+    return AwsProvider(rig.account, owner, rig.depot.url)
+
+
+class TestAwsProvider(RentingContract):
+    @pytest.fixture(autouse=True)
+    def _rig(self, rig: Rig) -> None:
+        self.rig = rig
+
+    def make_provider(self) -> Provider:
+        return _provider(self.rig)
+
+    def foreign_instance(self, provider: Provider) -> str:
+        return self.rig.world.instance
+
+    def wish(self) -> InstanceWish:
+        return SMALL
+
+
+@pytest.fixture
+def rented(rig: Rig) -> Iterator[list[str]]:
+    """Ids of instances that the test has made; they are ended with it."""
+    made: list[str] = []
+    yield made
+    if made:
+        rig.world.client("ec2").terminate_instances(InstanceIds=made)
+
+
+def _rent(rig: Rig, rented: list[str], wish: InstanceWish, token: str) -> Instance:
+    provider = _provider(rig)
+    instance = provider.create(provider.offers(wish)[0], wish, token)
+    rented.append(instance.instance_id)
+    return instance
+
+
+def _described(rig: Rig, ident: str) -> dict[str, Any]:
+    told = rig.world.client("ec2").describe_instances(InstanceIds=[ident])
+    found: dict[str, Any] = told["Reservations"][0]["Instances"][0]
+    return found
+
+
+def test_an_instance_is_safe_and_tagged_from_its_first_moment(rig: Rig, rented: list[str]) -> None:
+    instance = _rent(rig, rented, SMALL, "token-1")
+    ec2 = rig.world.client("ec2")
+    waiter = ec2.get_waiter("instance_running")
+    waiter.wait(InstanceIds=rented, WaiterConfig={"Delay": 1, "MaxAttempts": 60})
+    told = _described(rig, instance.instance_id)
+    assert told["MetadataOptions"]["HttpTokens"] == "required"
+    assert told["MetadataOptions"]["HttpPutResponseHopLimit"] == 2
+    [volume] = ec2.describe_volumes(
+        VolumeIds=[one["Ebs"]["VolumeId"] for one in told["BlockDeviceMappings"]]
+    )["Volumes"]
+    assert volume["Encrypted"]
+    assert told["BlockDeviceMappings"][0]["DeviceName"] == told["RootDeviceName"]
+    for tagged in (told, volume):
+        tags = {tag["Key"]: tag["Value"] for tag in tagged["Tags"]}
+        assert tags["runctl:owner"] == OWNER
+        assert (tags["runctl:project"], tags["Name"]) == ("digits", "one")
+
+
+def test_what_was_rented_is_described_as_wished(rig: Rig, rented: list[str]) -> None:
+    wish = InstanceWish(types=("m7g.medium",), image="ubuntu", root_gib=20, zones=("us-east-1b",))
+    instance = _rent(rig, rented, wish, "token-2")
+    assert (instance.type, instance.place, instance.is_spot) == ("m7g.medium", "us-east-1b", False)
+    image = rig.world.client("ec2").describe_images(ImageIds=[instance.image])["Images"][0]
+    assert image["Architecture"] == "arm64"
+    assert "ubuntu" in image["Name"]
+    assert instance.state is InstanceState.PENDING
+    assert instance.is_ours
+
+
+def test_a_spot_request_is_for_one_time_and_tagged(rig: Rig, rented: list[str]) -> None:
+    wish = InstanceWish(types=("g5.xlarge",), is_spot=True, spot_max_price=Decimal("2.5"))
+    instance = _rent(rig, rented, wish, "token-3")
+    assert instance.is_spot
+    [request] = rig.world.client("ec2").describe_spot_instance_requests(
+        Filters=[{"Name": "instance-id", "Values": [instance.instance_id]}]
+    )["SpotInstanceRequests"]
+    assert (request["Type"], request["InstanceInterruptionBehavior"]) == ("one-time", "terminate")
+    assert Decimal(request["SpotPrice"]) == Decimal("2.5")
+    assert {"Key": "runctl:owner", "Value": OWNER} in request["Tags"]
+
+
+def test_prices_are_known_or_said_to_be_unknown(rig: Rig) -> None:
+    provider = _provider(rig)
+    wish = InstanceWish(types=("g5.xlarge", "t3.nano"), is_spot=True)
+    offers = provider.offers(wish)
+    assert {offer.type for offer in offers if offer.usd_per_hour is None} == {"t3.nano"}
+    dear = provider.offers(InstanceWish(types=("g5.xlarge",)))
+    assert all(offer.usd_per_hour and offer.usd_per_hour > 1 for offer in dear)
+    assert dear[0].gpus == ("A10G",)
+    assert len({offer.place for offer in dear}) == len(dear)
+
+
+def test_one_token_rents_one_whatever_else_is_offered(rig: Rig, rented: list[str]) -> None:
+    provider, wish = _provider(rig), InstanceWish(types=("t3.micro", "t3.small"))
+    offers = provider.offers(wish)
+    first = provider.create(offers[0], wish, "token-4")
+    rented.append(first.instance_id)
+    assert provider.create(offers[-1], wish, "token-4").instance_id == first.instance_id
+
+
+def test_what_another_owner_has_tagged_is_not_ours(rig: Rig, rented: list[str]) -> None:
+    ident = _rent(rig, rented, SMALL, "token-5").instance_id
+    other = _provider(rig, "usr-fedcba9876543210")
+    assert ident not in [one.instance_id for one in other.find()]
+    with pytest.raises(RefusedError, match="not ours to end"):
+        other.terminate(ident)
+    assert _described(rig, ident)["State"]["Name"] in ("pending", "running")
+    _provider(rig).terminate(ident)
+    assert _provider(rig).describe(ident).state in GONE
+
+
+def test_what_cannot_be_rented_says_why(rig: Rig) -> None:
+    provider = _provider(rig)
+    with pytest.raises(UsageError, match="no instance type"):
+        provider.offers(InstanceWish())
+    with pytest.raises(NotFoundError, match="cannot be had in us-east-1z"):
+        provider.offers(InstanceWish(types=("t3.micro",), zones=("us-east-1z",)))
+    wish = InstanceWish(types=("t3.micro",), image="windows")
+    with pytest.raises(UsageError, match="no image 'windows'"):
+        provider.create(provider.offers(wish)[0], wish, "token-6")
+    fault = {"effect": "capacity", "instance_type": "t3.micro"}
+    rig.cloud.control("POST", "faults", fault)
+    try:
+        with pytest.raises(CapacityError, match=r"t3\.micro could not be rented in us-east-1"):
+            provider.create(provider.offers(SMALL)[0], SMALL, "token-7")
+    finally:
+        rig.cloud.control("POST", "faults/clear", {})
