@@ -19,8 +19,11 @@ from runctl.errors import AuthError, ConfigError
 
 CONNECT_S, READ_S = 10, 60
 _RETRIES: Mapping[str, Any] = {"mode": "standard", "total_max_attempts": 5}
-# Presigned addresses are signed so only if it is said; others fail where KMS encrypts.
-_OF: Mapping[str, Mapping[str, Any]] = {"s3": {"signature_version": "s3v4"}}
+# For presigned addresses: KMS wants version 4, and only in the virtual style do they name the
+# region's own host. The host of all regions redirects for a new bucket, which a signature forbids.
+_OF: Mapping[str, Mapping[str, Any]] = {
+    "s3": {"signature_version": "s3v4", "s3": {"addressing_style": "virtual"}}
+}
 
 
 @dataclass
