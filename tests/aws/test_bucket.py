@@ -34,7 +34,7 @@ from tests.records import RUN_ID, make_spec
 
 pytestmark = pytest.mark.slow
 
-PREFIX = "team-a/ö"
+PREFIX = "team a/ö+"
 TURNS, PROCESSES = 20, 4
 CREATE = """
 import sys

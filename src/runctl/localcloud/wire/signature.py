@@ -216,9 +216,11 @@ def _canonical_path(path: str, service: str) -> str:
 
 
 def _canonical_query(query: str) -> str:
+    # A plus stands for a space in a query; signed it is as %20. A plus itself arrives as %2B.
+    parts = (part.replace("+", " ").partition("=") for part in query.split("&") if part)
     pairs = [
         (quote(unquote_to_bytes(name), safe=_SAFE), quote(unquote_to_bytes(value), safe=_SAFE))
-        for name, _, value in (part.partition("=") for part in query.split("&") if part)
+        for name, _, value in parts
         if name != "X-Amz-Signature"
     ]
     return "&".join(f"{name}={value}" for name, value in sorted(pairs))
