@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import boto3
 
@@ -80,11 +80,13 @@ class Rig:
         return str(made["InstanceId"])
 
     def _target(self, ident: str, identity: Path, sockets: Path) -> SshTarget:
-        ways = Ways(self.account, self.depot, identity.parent / "hosts", identity.parent, "ssh")
-        found = ways.reach(ident)
+        found = self.ways(identity.parent, "ssh").reach(ident)
         assert isinstance(found, SshTransport)
         port = 22 if self.cloud.ready["tier"] == "root" else 2222
         return replace(found.target, port=port, identity=identity, control_folder=sockets)
+
+    def ways(self, folder: Path, forced: Literal["auto", "ssm", "ssh"] = "auto") -> Ways:
+        return Ways(self.account, self.depot, folder / "hosts", folder, forced)
 
     def running(self) -> list[str]:
         wanted = [{"Name": "instance-state-name", "Values": ["running"]}]

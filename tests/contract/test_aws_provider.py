@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,6 +15,7 @@ from runctl.model.wish import InstanceWish
 from runctl.providers.api import Provider
 from runctl.providers.aws.provider import AwsProvider
 from runctl.testing.providers import RentingContract
+from runctl.transports.ssh import SshTransport
 from tests.cloud_instances import Rig
 from tests.localcloud.process import CloudProcess
 
@@ -30,7 +32,7 @@ def rig(local_cloud: CloudProcess) -> Iterator[Rig]:
 
 
 def _provider(rig: Rig, owner: str = OWNER) -> AwsProvider:
-    return AwsProvider(rig.account, owner, rig.depot.url)
+    return AwsProvider(rig.account, owner, rig.ways(rig.cloud.folder / "of-test"))
 
 
 class TestAwsProvider(RentingContract):
@@ -46,6 +48,17 @@ class TestAwsProvider(RentingContract):
 
     def wish(self) -> InstanceWish:
         return SMALL
+
+
+def test_an_instance_that_has_a_key_pair_alone_is_reached_over_ssh(
+    rig: Rig, tmp_path: Path
+) -> None:
+    with rig.ssh_target(tmp_path) as target:
+        ident = target.options[0].partition("=")[2]
+        transport = AwsProvider(rig.account, OWNER, rig.ways(tmp_path)).connect(ident)
+        assert isinstance(transport, SshTransport)
+        assert transport.target.known_hosts == target.known_hosts
+        assert SshTransport(target).exec(["id", "-un"]).stdout == b"ec2-user\n"
 
 
 @pytest.fixture

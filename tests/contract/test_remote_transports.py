@@ -23,7 +23,6 @@ from runctl.errors import (
 from runctl.testing.transports import TransportContract
 from runctl.transports.api import Transport
 from runctl.transports.host_keys import pin
-from runctl.transports.instances import Ways
 from runctl.transports.ssh import SshTarget, SshTransport
 from runctl.transports.ssm import SsmTransport
 from tests.cloud_instances import Rig
@@ -149,7 +148,7 @@ def alias_of(target: SshTarget) -> str:
 def test_what_an_instance_has_decides_how_it_is_reached(
     rig: Rig, target: SshTarget, tmp_path: Path
 ) -> None:
-    ways = Ways(rig.account, rig.depot, tmp_path / "hosts", tmp_path)
+    ways = rig.ways(tmp_path)
     with_profile, with_key = rig.world.instance, alias_of(target)
     assert isinstance(ways.reach(with_profile), SsmTransport)
     found = ways.reach(with_key)
@@ -164,7 +163,7 @@ def test_what_an_instance_has_decides_how_it_is_reached(
 def test_an_instance_that_has_nothing_to_be_reached_with_is_told(rig: Rig, tmp_path: Path) -> None:
     ident = rig.launch()
     try:
-        ways = Ways(rig.account, rig.depot, tmp_path / "hosts", tmp_path)
+        ways = rig.ways(tmp_path)
         with pytest.raises(ConflictError, match="neither an instance profile nor a key pair"):
             ways.reach(ident)
     finally:

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 from runctl.aws.account import Account
-from runctl.aws.depot import Depot
 from runctl.aws.errors import translated
 from runctl.aws.names import OWNER_TAG
 from runctl.errors import ProviderError, RefusedError, RunctlError, TransportError
@@ -19,7 +18,7 @@ from runctl.providers.aws.images import find_image
 from runctl.providers.aws.launching import launch_parameters
 from runctl.providers.aws.offers import describe_types, list_offers
 from runctl.transports.api import Transport
-from runctl.transports.ssm import SsmTransport
+from runctl.transports.instances import Ways
 
 _ABSENT = frozenset({"InvalidInstanceID.NotFound", "InvalidInstanceID.Malformed"})
 _LIVING = ["pending", "running", "stopping", "stopped"]
@@ -30,9 +29,9 @@ class AwsProvider:
     name = "aws"
     is_exclusive = True
 
-    def __init__(self, account: Account, owner: str, bucket: str) -> None:
-        """``owner`` is the id in our tag; ``bucket`` a root in S3 that bytes may pass through."""
-        self._account, self._owner, self._bucket = account, owner, bucket
+    def __init__(self, account: Account, owner: str, ways: Ways) -> None:
+        """``owner`` is the id in our tag; ``ways`` lead to the instances of the same account."""
+        self._account, self._owner, self._ways = account, owner, ways
 
     def offers(self, wish: InstanceWish) -> Sequence[Offer]:
         return list_offers(self._account, wish)
@@ -77,8 +76,7 @@ class AwsProvider:
     def connect(self, instance_id: str) -> Transport:
         if self.describe(instance_id).state in GONE:
             raise TransportError(f"{instance_id} is terminated", hint="runctl runs")
-        depot = Depot(self._account, self._bucket)
-        return SsmTransport(self._account, instance_id, depot)
+        return self._ways.reach(instance_id)
 
     def instance_root(self, instance_id: str, environ: Mapping[str, str]) -> Path:
         """Ask the instance: its login user's home is known to nobody else."""
