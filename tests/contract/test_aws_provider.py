@@ -155,6 +155,15 @@ def test_what_another_owner_has_tagged_is_not_ours(rig: Rig, rented: list[str]) 
     assert _provider(rig).describe(ident).state in GONE
 
 
+def test_a_token_of_another_owner_adopts_nothing(rig: Rig, rented: list[str]) -> None:
+    theirs = _rent(rig, rented, SMALL, "token-8")
+    other = _provider(rig, "usr-fedcba9876543210")
+    made = other.create(other.offers(SMALL)[0], SMALL, "token-8")
+    rented.append(made.instance_id)
+    assert made.is_ours
+    assert made.instance_id != theirs.instance_id
+
+
 def test_what_cannot_be_rented_says_why(rig: Rig) -> None:
     provider = _provider(rig)
     with pytest.raises(UsageError, match="no instance type"):

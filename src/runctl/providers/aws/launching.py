@@ -20,7 +20,7 @@ def launch_parameters(
 ) -> dict[str, Any]:
     """Return the parameters of RunInstances; the same token and offer give the same."""
     asked: dict[str, Any] = {
-        "ClientToken": _client_token(offer, token),
+        "ClientToken": _client_token(offer, owner, token),
         "ImageId": image.image_id,
         "InstanceType": offer.type,
         "MinCount": 1,
@@ -36,8 +36,8 @@ def launch_parameters(
     return asked | _given(wish)
 
 
-def _client_token(offer: Offer, token: str) -> str:
-    words = "\0".join((token, offer.type, offer.place, str(offer.is_spot)))
+def _client_token(offer: Offer, owner: str, token: str) -> str:
+    words = "\0".join((owner, token, offer.type, offer.place, str(offer.is_spot)))
     return hashlib.sha256(words.encode()).hexdigest()  # 64 characters, the most there may be
 
 

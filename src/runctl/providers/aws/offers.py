@@ -40,6 +40,13 @@ def describe_types(account: Account, types: Sequence[str]) -> dict[str, Mapping[
     return {one["InstanceType"]: one for one in told["InstanceTypes"]}
 
 
+def architecture_of(told: Mapping[str, Any]) -> str:
+    """Return what the images of a type are for: its first architecture of 64 bits."""
+    listed = told["ProcessorInfo"]["SupportedArchitectures"]
+    # Older types, such as t2.micro, list i386 first: no image of ours is for it.
+    return str(next((one for one in listed if one != "i386"), listed[0]))
+
+
 def _places(account: Account, wish: InstanceWish) -> list[tuple[str, str]]:
     filters = [{"Name": "instance-type", "Values": list(wish.types)}]
     if wish.zones:

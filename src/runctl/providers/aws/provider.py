@@ -16,7 +16,7 @@ from runctl.model.wish import InstanceWish
 from runctl.providers.aws.describing import TOKEN_TAG, not_found, read_instance
 from runctl.providers.aws.images import find_image
 from runctl.providers.aws.launching import launch_parameters
-from runctl.providers.aws.offers import describe_types, list_offers
+from runctl.providers.aws.offers import architecture_of, describe_types, list_offers
 from runctl.transports.api import Transport
 from runctl.transports.instances import Ways
 
@@ -38,13 +38,14 @@ class AwsProvider:
 
     def create(self, offer: Offer, wish: InstanceWish, token: str) -> Instance:
         begun = self._instances(
-            _filter(f"tag:{TOKEN_TAG}", token), _filter("instance-state-name", *_LIVING)
+            _filter(f"tag:{OWNER_TAG}", self._owner),
+            _filter(f"tag:{TOKEN_TAG}", token),
+            _filter("instance-state-name", *_LIVING),
         )
         if begun:
             return begun[0]
         types = describe_types(self._account, [offer.type])
-        architecture = types[offer.type]["ProcessorInfo"]["SupportedArchitectures"][0]
-        image = find_image(self._account, wish.image, architecture)
+        image = find_image(self._account, wish.image, architecture_of(types[offer.type]))
         asked = launch_parameters(offer, wish, image, self._owner, token)
         with translated(f"{offer.type} could not be rented in {offer.place}"):
             told = self._ec2.run_instances(**asked)
