@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from copy import deepcopy
 from dataclasses import dataclass, field
 from functools import cached_property
 from threading import Lock
@@ -100,8 +101,12 @@ class Account:
             ) from error
 
     def _make(self, service: str, region: str) -> Any:
+        # botocore writes what it has found into what it is given.
         config = BotoConfig(
-            retries=_RETRIES, connect_timeout=CONNECT_S, read_timeout=READ_S, **_OF.get(service, {})
+            retries=_RETRIES,
+            connect_timeout=CONNECT_S,
+            read_timeout=READ_S,
+            **deepcopy(_OF.get(service, {})),
         )
         with translated(f"{service} of AWS cannot be called"):
             return self._session.client(service, region_name=region, config=config)
