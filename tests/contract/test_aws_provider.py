@@ -136,6 +136,19 @@ def test_prices_are_known_or_said_to_be_unknown(rig: Rig) -> None:
     assert len({offer.place for offer in dear}) == len(dear)
 
 
+def test_a_subnet_confines_the_offers_to_its_zone(rig: Rig, rented: list[str]) -> None:
+    subnets = rig.world.client("ec2").describe_subnets()["Subnets"]
+    chosen = max(subnets, key=lambda one: str(one["AvailabilityZone"]))
+    zone, subnet = str(chosen["AvailabilityZone"]), str(chosen["SubnetId"])
+    wish = InstanceWish(types=("t3.micro",), subnet=subnet)
+    assert [offer.place for offer in _provider(rig).offers(wish)] == [zone]
+    instance = _rent(rig, rented, wish, "token-9")
+    assert _described(rig, instance.instance_id)["SubnetId"] == subnet
+    elsewhere = next(str(one["AvailabilityZone"]) for one in subnets if one != chosen)
+    with pytest.raises(NotFoundError, match=f"{elsewhere} within the subnet {subnet}"):
+        _provider(rig).offers(InstanceWish(types=("t3.micro",), subnet=subnet, zones=(elsewhere,)))
+
+
 def test_one_token_rents_one_whatever_else_is_offered(rig: Rig, rented: list[str]) -> None:
     provider, wish = _provider(rig), InstanceWish(types=("t3.micro", "t3.small"))
     offers = provider.offers(wish)

@@ -22,16 +22,23 @@ def list_offers(account: Account, wish: InstanceWish) -> list[Offer]:
         raise UsageError("no instance type is named", hint="--instance-type t3.micro")
     types = describe_types(account, wish.types)
     prices = _prices(account, wish)
+    subnet_zone = _zone_of(account, wish.subnet) if wish.subnet else None
     offers = [
         _offer(types[type_], zone, prices(type_, zone), is_spot=wish.is_spot)
         for type_, zone in _places(account, wish)
+        if subnet_zone in (None, zone)  # RunInstances refuses a subnet of another zone
     ]
     if not offers:
         raise NotFoundError(
-            f"{', '.join(wish.types)} cannot be had in {', '.join(wish.zones) or account.region}",
-            hint="choose another --zone or --instance-type",
+            f"{', '.join(wish.types)} cannot be had in {_where(account, wish)}",
+            hint="choose another --zone, --subnet or --instance-type",
         )
     return sorted(offers, key=_rank)
+
+
+def _where(account: Account, wish: InstanceWish) -> str:
+    place = ", ".join(wish.zones) or account.region
+    return f"{place} within the subnet {wish.subnet}" if wish.subnet else place
 
 
 def describe_types(account: Account, types: Sequence[str]) -> dict[str, Mapping[str, Any]]:
@@ -59,6 +66,12 @@ def _places(account: Account, wish: InstanceWish) -> list[tuple[str, str]]:
             for one in page["InstanceTypeOfferings"]
         ]
     return [(one["InstanceType"], one["Location"]) for one in told]
+
+
+def _zone_of(account: Account, subnet: str) -> str:
+    with translated(f"the subnet {subnet} cannot be described"):
+        told = account.client("ec2").describe_subnets(SubnetIds=[subnet])
+    return str(told["Subnets"][0]["AvailabilityZone"])
 
 
 def _prices(account: Account, wish: InstanceWish) -> Any:
