@@ -12,9 +12,10 @@ import pytest
 from runctl.errors import CapacityError, NotFoundError, RefusedError, UsageError
 from runctl.model.instance import GONE, Instance, InstanceState
 from runctl.model.wish import InstanceWish
-from runctl.providers.api import Provider
+from runctl.providers.api import Provider, Surroundings
 from runctl.providers.aws.provider import AwsProvider
 from runctl.testing.providers import RentingContract
+from runctl.transports.instances import Ways
 from runctl.transports.ssh import SshTransport
 from tests.cloud_instances import Rig
 from tests.localcloud.process import CloudProcess
@@ -32,7 +33,10 @@ def rig(local_cloud: CloudProcess) -> Iterator[Rig]:
 
 
 def _provider(rig: Rig, owner: str = OWNER) -> AwsProvider:
-    return AwsProvider(rig.account, owner, rig.ways(rig.cloud.folder / "of-test"))
+    def ways() -> Ways:
+        return rig.ways(rig.cloud.folder / "of-test")
+
+    return AwsProvider(Surroundings(lambda: rig.account, lambda: owner, ways))
 
 
 class TestAwsProvider(RentingContract):
@@ -55,7 +59,8 @@ def test_an_instance_that_has_a_key_pair_alone_is_reached_over_ssh(
 ) -> None:
     with rig.ssh_target(tmp_path) as target:
         ident = target.options[0].partition("=")[2]
-        transport = AwsProvider(rig.account, OWNER, rig.ways(tmp_path)).connect(ident)
+        around = Surroundings(lambda: rig.account, lambda: OWNER, lambda: rig.ways(tmp_path))
+        transport = AwsProvider(around).connect(ident)
         assert isinstance(transport, SshTransport)
         assert transport.target.known_hosts == target.known_hosts
         assert SshTransport(target).exec(["id", "-un"]).stdout == b"ec2-user\n"

@@ -3,19 +3,27 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from runctl.errors import UsageError
 from runctl.providers import names, open_provider
-from runctl.providers.api import Provider
+from runctl.providers.api import Provider, Surroundings
 from runctl.providers.local import LocalProvider
 from runctl.testing.providers import ProviderContract
 
 
+def _unwanted() -> Any:
+    pytest.fail("a provider asked for something before it was used")
+
+
+SURROUNDINGS = Surroundings(account=_unwanted, owner=_unwanted, ways=_unwanted)
+
+
 class TestLocalProvider(ProviderContract):
     def make_provider(self) -> Provider:
-        return LocalProvider()
+        return LocalProvider(SURROUNDINGS)
 
     def foreign_instance(self, provider: Provider) -> str:
         return "local"
@@ -40,10 +48,10 @@ class TestLocalProvider(ProviderContract):
 
 def test_every_name_in_the_table_opens_the_provider_of_that_name() -> None:
     assert names()
-    assert [open_provider(name).name for name in names()] == names()
+    assert [open_provider(name, SURROUNDINGS).name for name in names()] == names()
 
 
 def test_an_unknown_provider_is_refused_and_the_known_are_named() -> None:
     with pytest.raises(UsageError, match="local") as caught:
-        open_provider("lokal")
+        open_provider("lokal", SURROUNDINGS)
     assert caught.value.hint

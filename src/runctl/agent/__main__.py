@@ -4,6 +4,7 @@
 folder and environment.
 
 ``python -m runctl.agent start < ORDER``: start an attempt on an instance that the agent is on.
+``python -m runctl.agent probe RUN ATTEMPT``: tell who is alive of an attempt there.
 """
 
 from __future__ import annotations
@@ -67,10 +68,10 @@ def execute(folder: AttemptFolder, argv: list[str]) -> int:
 
 
 def main(argv: list[str]) -> int:
-    if argv[1] == "start":
-        from runctl.agent.elsewhere import main as start  # noqa: PLC0415 - no agent needs it
+    if argv[1] in ("start", "probe"):
+        from runctl.agent import elsewhere  # noqa: PLC0415 - no agent needs it
 
-        return start()
+        return elsewhere.main() if argv[1] == "start" else elsewhere.probe(*argv[2:4])
     if argv[1] == "exec":
         return execute(AttemptFolder(Path(argv[2])), argv[4:])
     return supervise(AttemptFolder(Path(argv[1])), int(argv[2]), int(argv[3]))

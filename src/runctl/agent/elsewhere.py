@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from runctl.agent.arrival import find_base_python, make_order, reaper_command
+from runctl.agent.folder import AttemptFolder
 from runctl.agent.plan import BucketPlan, Plan
 from runctl.model.codec import Record, decode
 
@@ -51,6 +52,14 @@ def start(order: bytes, environ: Mapping[str, str]) -> int:
     asked = make_order(plan, wish.secrets, gpus=wish.gpus, is_queued=wish.is_queued)
     return subprocess.run(
         reaper_command(sys.executable, "start"), input=asked, check=False, env=dict(environ)
+    ).returncode
+
+
+def probe(run_id: str, attempt: str) -> int:
+    """Tell who is alive of an attempt, as the reaper does."""
+    folder = AttemptFolder.of(instance_root(os.environ), run_id, int(attempt))
+    return subprocess.run(
+        reaper_command(sys.executable, "probe", str(folder.path)), check=False
     ).returncode
 
 

@@ -7,9 +7,10 @@ import time
 from datetime import timedelta
 
 from runctl.engine.follow import revive, wait, will_retry
-from runctl.engine.instances import collect_secrets, folder_of, has_started, start_attempt
+from runctl.engine.here import folder_of
+from runctl.engine.instances import collect_secrets, has_started, start_attempt
 from runctl.engine.outcome import judge
-from runctl.engine.session import Session
+from runctl.engine.session import Session, provider_of
 from runctl.errors import (
     ConflictError,
     ObjectExists,
@@ -20,7 +21,8 @@ from runctl.errors import (
 )
 from runctl.model.events import Request, RequestKind
 from runctl.model.ids import make_run_id
-from runctl.model.run import Run, State
+from runctl.model.run import Attempt, Run, State
+from runctl.model.spec import Spec
 from runctl.model.views import Removed
 from runctl.store.blobs import Blobs
 from runctl.store.checkpoints import Checkpoints, find
@@ -158,10 +160,16 @@ def remove(session: Session, run_id: str) -> Removed:
             f"run {run.spec.name} is {run.state.value}", hint=f"runctl stop {run_id}", run=run_id
         )
     for attempt in run.attempts:
-        folder = folder_of(session, run.spec, attempt.instance, attempt.number)
-        shutil.rmtree(folder.path.parent, ignore_errors=True)
+        _remove_folder(session, run.spec, attempt)
     session.ledger.delete_run(run_id)
     return Removed(run_ids=(run_id,), freed_bytes=sweep(session))
+
+
+def _remove_folder(session: Session, spec: Spec, attempt: Attempt) -> None:
+    """Remove what an attempt has left here; on an instance it goes with the instance."""
+    if provider_of(session, spec).is_here:
+        folder = folder_of(session, spec, attempt.instance, attempt.number)
+        shutil.rmtree(folder.path.parent, ignore_errors=True)
 
 
 def finish_removals(session: Session) -> None:

@@ -7,9 +7,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from runctl.agent.arrival import agent_command
-from runctl.engine.instances import folder_of
-from runctl.engine.session import Session, connect
+from runctl.engine.here import folder_of
+from runctl.engine.session import Session, connect, provider_of
 from runctl.errors import ConflictError, NotFoundError, TransportError, TryAgain, UsageError
+from runctl.model.run import Attempt, Run
 from runctl.store import outputs as stored
 from runctl.store.blobs import Blobs
 from runctl.store.outputs import Outputs, read_outputs
@@ -20,6 +21,8 @@ def execute(session: Session, run_id: str, argv: Sequence[str]) -> int:
     run = session.ledger.load(run_id)
     if run.last is None:
         raise ConflictError(f"run {run.spec.name} has no attempt yet", hint="type the same again")
+    if not provider_of(session, run.spec).is_here:
+        return _execute_there(session, run, run.last, argv)
     folder = folder_of(session, run.spec, run.last.instance, run.last.number)
     if not folder.command.exists():
         raise TryAgain(
@@ -27,7 +30,20 @@ def execute(session: Session, run_id: str, argv: Sequence[str]) -> int:
             hint=f"runctl status {run_id}",
         )
     command = [*agent_command(sys.executable), "exec", str(folder.path), "--", *argv]
-    return connect(run.spec, run.last.instance).attach(command)
+    return connect(session, run.spec, run.last.instance).attach(command)
+
+
+def _execute_there(session: Session, run: Run, last: Attempt, argv: Sequence[str]) -> int:
+    from runctl.engine.arrival.parts import agent_name  # noqa: PLC0415 - only for instances
+
+    if last.folder is None:
+        raise TryAgain(
+            f"run {run.spec.name} has not begun on {last.instance}: it is {run.state.value}",
+            hint=f"runctl status {run.run_id}",
+        )
+    script = 'exec "$HOME/.runctl/agents/$0/bin/python" -I -u -m runctl.agent exec "$@"'
+    command = ["sh", "-c", script, agent_name(), last.folder, "--", *argv]
+    return connect(session, run.spec, last.instance).attach(command)
 
 
 def fetch_outputs(session: Session, run_id: str, folder: Path) -> list[Path]:

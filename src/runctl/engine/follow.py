@@ -6,7 +6,7 @@ import time
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 
-from runctl.engine.instances import is_alive, start_attempt
+from runctl.engine.instances import is_alive, is_revivable, start_attempt
 from runctl.engine.outcome import judge
 from runctl.engine.session import Session
 from runctl.engine.tail import Tail
@@ -108,7 +108,7 @@ class _Watch:
             )
         if not judged.is_over or self._session.ledger.load(self._run_id).is_over:
             return None  # alive, or ended by itself: the next look shows it
-        if self._is_owner:
+        if self._is_owner and is_revivable(self._session, judged):
             revive(self._session, judged)
             return None
         return judged

@@ -2,29 +2,14 @@
 
 from __future__ import annotations
 
-import json
-import sys
 from collections.abc import Mapping
-from pathlib import Path
-from typing import Any
 
-import msgspec
-
-from runctl.agent.arrival import find_base_python, make_order, read_answer, reaper_command
-from runctl.agent.folder import AttemptFolder
-from runctl.agent.plan import BucketPlan, Plan
-from runctl.engine.session import Session, connect, provider_of
-from runctl.errors import TransportError, UsageError
+from runctl.agent.arrival import read_answer
+from runctl.engine import here
+from runctl.engine.session import Session, provider_of
+from runctl.errors import UsageError
 from runctl.model.run import Run
 from runctl.model.spec import Spec
-
-
-def root_on(session: Session, spec: Spec, instance: str) -> Path:
-    return provider_of(spec).instance_root(instance, session.environ)
-
-
-def folder_of(session: Session, spec: Spec, instance: str, attempt: int) -> AttemptFolder:
-    return AttemptFolder.of(root_on(session, spec, instance), spec.run_id, attempt)
 
 
 def start_attempt(
@@ -41,26 +26,12 @@ def start_attempt(
     ``secrets`` of None keeps those that the instance has. Safe to do again: an attempt that
     is alive is left alone. Raises InstanceBusy or TransportError.
     """
-    plan = Plan(
-        run_id=spec.run_id,
-        attempt=attempt,
-        instance=instance,
-        store=session.ledger.objects.url,
-        instance_root=str(root_on(session, spec, instance)),
-        base_python=find_base_python(session.environ),
-        is_exclusive=provider_of(spec).is_exclusive,
-        bucket=session.bucket and _bucket_for(session.bucket, spec),
-    )
-    order = make_order(plan, secrets, gpus=spec.gpus, is_queued=is_queued)
-    command = reaper_command(sys.executable, "start")
-    return read_answer(_ask(connect(spec, instance), command, order))
+    place = (session, spec, instance, attempt)
+    if provider_of(session, spec).is_here:
+        return read_answer(here.start(*place, secrets, is_queued))
+    from runctl.engine import there  # noqa: PLC0415 - what travels is known to it alone
 
-
-def _bucket_for(bucket: BucketPlan, spec: Spec) -> BucketPlan:
-    """Let this machine sign as its user does, and any other with its own role."""
-    if provider_of(spec).name == "local":
-        return bucket
-    return msgspec.structs.replace(bucket, profile=None, is_users=False)
+    return read_answer(there.start(*place, secrets, is_queued))
 
 
 def collect_secrets(spec_secrets: tuple[str, ...], environ: Mapping[str, str]) -> dict[str, str]:
@@ -75,30 +46,27 @@ def collect_secrets(spec_secrets: tuple[str, ...], environ: Mapping[str, str]) -
 
 
 def is_alive(session: Session, run: Run) -> bool:
-    """Tell whether reaper or agent of the last attempt live; their locks are the proof."""
-    found = _probe(session, run)
-    return bool(found.get("is_reaper_alive") or found.get("is_agent_alive"))
+    """Tell whether the last attempt of a run still lives."""
+    if provider_of(session, run.spec).is_here:
+        return here.is_alive(session, run)
+    from runctl.engine import there  # noqa: PLC0415
+
+    return there.is_alive(session, run)
 
 
 def has_started(session: Session, run: Run) -> bool:
-    """Tell whether the command of the last attempt was ever started."""
-    return bool(_probe(session, run).get("is_started"))
+    """Tell whether the command of the last attempt was ever started, and can be asked for."""
+    if provider_of(session, run.spec).is_here:
+        return here.has_started(session, run)
+    from runctl.engine import there  # noqa: PLC0415
+
+    return there.has_started(session, run)
 
 
-def _probe(session: Session, run: Run) -> dict[str, Any]:
-    last = run.last
-    if last is None:
-        return {}
-    folder = folder_of(session, run.spec, last.instance, last.number)
-    command = reaper_command(sys.executable, "probe", str(folder.path))
-    found: dict[str, Any] = json.loads(_ask(connect(run.spec, last.instance), command, b""))
-    return found
+def is_revivable(session: Session, run: Run) -> bool:
+    """Tell whether the last attempt's instance is there, to bring its agent back on it."""
+    if provider_of(session, run.spec).is_here:
+        return True
+    from runctl.engine import there  # noqa: PLC0415
 
-
-def _ask(transport: Any, command: list[str], order: bytes) -> bytes:
-    done = transport.exec(command, stdin=order)
-    if done.status != 0:
-        words = done.stderr.decode(errors="replace").strip().splitlines()
-        raise TransportError(f"the instance could not do it: {words[-1] if words else done.status}")
-    answer: bytes = done.stdout
-    return answer
+    return there.is_there(session, run)

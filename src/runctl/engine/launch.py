@@ -17,7 +17,14 @@ from runctl.engine.instances import collect_secrets, start_attempt
 from runctl.engine.outcome import judge
 from runctl.engine.references import find_run
 from runctl.engine.session import Session, provider_of
-from runctl.errors import ConflictError, RefusedError, RunNotFound, ScriptNotFound, UsageError
+from runctl.errors import (
+    ConflictError,
+    RefusedError,
+    RunctlError,
+    RunNotFound,
+    ScriptNotFound,
+    UsageError,
+)
 from runctl.model import VERSION
 from runctl.model.codec import escape_name
 from runctl.model.hyperparams import to_arguments
@@ -168,7 +175,7 @@ def _begin_first(
     prepared: Prepared, session: Session, spec: Spec, secrets: Mapping[str, str]
 ) -> None:
     """Claim attempt 1 and start it; where it is refused, the run is taken back."""
-    instance = _provide(spec)
+    instance = _provide_or_forget(session, spec)
     _import_checkpoint(prepared, session, spec)
     claim = next_claim(
         session.ledger,
@@ -196,11 +203,33 @@ def _import_checkpoint(prepared: Prepared, session: Session, spec: Spec) -> None
     import_checkpoint(session, spec, Path(prepared.request.resume_from))
 
 
-def _provide(spec: Spec) -> str:
+def _provide_or_forget(session: Session, spec: Spec) -> str:
+    """Return the instance; where there is none to be had there never was such a run."""
+    try:
+        return _provide(session, spec)
+    except RunctlError:
+        session.ledger.delete_run(spec.run_id)
+        raise
+
+
+def _provide(session: Session, spec: Spec) -> str:
     """Return the id of the instance that the run goes to."""
-    provider = provider_of(spec)
-    wish = InstanceWish()
-    return provider.create(provider.offers(wish)[0], wish, spec.run_id).instance_id
+    provider, named = provider_of(session, spec), spec.target.partition(":")[2]
+    if not provider.is_here:
+        from runctl.engine.there import check_ledger  # noqa: PLC0415 - only for instances
+
+        check_ledger(session)
+    if not named:
+        wish = InstanceWish()
+        return provider.create(provider.offers(wish)[0], wish, spec.run_id).instance_id
+    instance = provider.describe(named)
+    if not (instance.is_ours or provider.is_here):
+        raise RefusedError(
+            f"{named} does not bear your owner tag: it is not ours to run on",
+            hint=f"aws ec2 create-tags --resources {named} "
+            f"--tags Key=runctl:owner,Value={spec.owner}",
+        )
+    return instance.instance_id
 
 
 def _adopt(spec: Spec, request: LaunchRequest, session: Session) -> Run | None:

@@ -10,14 +10,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from runctl.agent.plan import BucketPlan
+from runctl.config import owner_id
 from runctl.model.spec import Spec
 from runctl.providers import open_provider
-from runctl.providers.api import Provider
+from runctl.providers.api import Provider, Surroundings
 from runctl.store.ledger import Ledger
 from runctl.transports.api import Transport
 
 if TYPE_CHECKING:
+    from runctl.aws.account import Account
     from runctl.config import Config
+    from runctl.transports.instances import Ways
 
 
 def utc_now() -> datetime:
@@ -40,11 +43,33 @@ class Session:
     def nonce(self) -> str:
         return self.chance(8).hex()
 
+    def account(self) -> Account:
+        """The account of AWS that the settings name."""
+        from runctl.aws.account import Account  # noqa: PLC0415 - boto3 takes its time
 
-def provider_of(spec: Spec) -> Provider:
-    """Return the provider of a run's target, such as ``local`` or ``aws:g5.xlarge``."""
-    return open_provider(spec.target.partition(":")[0])
+        return Account(self.config.values.aws.region, self.config.values.aws.profile)
+
+    def ways(self) -> Ways:
+        """How instances of that account are reached; bytes for them pass through the ledger."""
+        from runctl.aws.depot import Depot  # noqa: PLC0415
+        from runctl.transports.instances import Ways  # noqa: PLC0415
+
+        return Ways(
+            account=self.account(),
+            depot=Depot(self.account(), self.ledger.objects.url),
+            folder=self.user_dir / "host-keys",
+            home=Path(self.environ.get("HOME") or Path.home()),
+            forced=self.config.values.aws.transport,
+        )
 
 
-def connect(spec: Spec, instance: str) -> Transport:
-    return provider_of(spec).connect(instance)
+def provider_of(session: Session, spec: Spec) -> Provider:
+    """Return the provider of a run's target, such as ``local`` or ``aws:i-0123456789abcdef0``."""
+    surroundings = Surroundings(
+        account=session.account, owner=lambda: owner_id(session.user_dir), ways=session.ways
+    )
+    return open_provider(spec.target.partition(":")[0], surroundings)
+
+
+def connect(session: Session, spec: Spec, instance: str) -> Transport:
+    return provider_of(session, spec).connect(instance)

@@ -5,9 +5,10 @@ from __future__ import annotations
 from importlib import import_module
 
 from runctl.errors import UsageError
-from runctl.providers.api import Provider
+from runctl.providers.api import Provider, Surroundings
 
 _TABLE = {
+    "aws": "runctl.providers.aws.provider:AwsProvider",
     "local": "runctl.providers.local:LocalProvider",
 }
 
@@ -16,7 +17,7 @@ def names() -> list[str]:
     return sorted(_TABLE)
 
 
-def open_provider(name: str) -> Provider:
+def open_provider(name: str, surroundings: Surroundings) -> Provider:
     """Return the provider of this name, or raise UsageError naming those there are."""
     if name not in _TABLE:
         raise UsageError(
@@ -24,5 +25,5 @@ def open_provider(name: str) -> Provider:
             hint="runctl train SCRIPT --on local",
         )
     module, _, kind = _TABLE[name].partition(":")
-    provider: Provider = getattr(import_module(module), kind)()
+    provider: Provider = getattr(import_module(module), kind)(surroundings)
     return provider

@@ -5,18 +5,40 @@ The contract is tested by ``runctl.testing.providers`` on each implementation.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from runctl.model.instance import Instance, Offer
 from runctl.model.wish import InstanceWish
 from runctl.transports.api import Transport
 
+if TYPE_CHECKING:
+    from runctl.aws.account import Account
+    from runctl.transports.instances import Ways
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """What providers are opened with; each is made when a provider first asks for it.
+
+    ``owner`` is the id in our tag; ``ways`` lead to the instances of the account.
+    """
+
+    account: Callable[[], Account]
+    owner: Callable[[], str]
+    ways: Callable[[], Ways]
+
 
 class Provider(Protocol):
     @property
     def name(self) -> str: ...
+
+    @property
+    def is_here(self) -> bool:
+        """Whether its instances are this very machine: nothing has to travel."""
+        ...
 
     @property
     def is_exclusive(self) -> bool:

@@ -10,6 +10,7 @@ from pathlib import Path
 from runctl.errors import NotFoundError, RefusedError
 from runctl.model.instance import Instance, InstanceState, Offer
 from runctl.model.wish import InstanceWish
+from runctl.providers.api import Surroundings
 from runctl.transports.api import Transport
 from runctl.transports.local import LocalTransport
 
@@ -19,7 +20,11 @@ _TYPE = "this-machine"
 
 class LocalProvider:
     name = "local"
+    is_here = True
     is_exclusive = False  # several runs go on at once, unless they claim the same GPUs
+
+    def __init__(self, surroundings: Surroundings) -> None:
+        del surroundings  # this machine is all there is to it
 
     def offers(self, wish: InstanceWish) -> Sequence[Offer]:
         del wish  # it is as it is

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -13,12 +14,12 @@ from runctl.aws.names import OWNER_TAG
 from runctl.errors import ProviderError, RefusedError, RunctlError, TransportError
 from runctl.model.instance import GONE, Instance, Offer
 from runctl.model.wish import InstanceWish
+from runctl.providers.api import Surroundings
 from runctl.providers.aws.describing import TOKEN_TAG, not_found, read_instance
 from runctl.providers.aws.images import find_image
 from runctl.providers.aws.launching import launch_parameters
 from runctl.providers.aws.offers import architecture_of, describe_types, list_offers
 from runctl.transports.api import Transport
-from runctl.transports.instances import Ways
 
 _ABSENT = frozenset({"InvalidInstanceID.NotFound", "InvalidInstanceID.Malformed"})
 _LIVING = ["pending", "running", "stopping", "stopped"]
@@ -27,11 +28,11 @@ _LOOKS_S = (0.0, 0.2, 0.5, 1.0, 2.0, 4.0, 8.0)
 
 class AwsProvider:
     name = "aws"
+    is_here = False
     is_exclusive = True
 
-    def __init__(self, account: Account, owner: str, ways: Ways) -> None:
-        """``owner`` is the id in our tag; ``ways`` lead to the instances of the same account."""
-        self._account, self._owner, self._ways = account, owner, ways
+    def __init__(self, surroundings: Surroundings) -> None:
+        self._surroundings = surroundings
 
     def offers(self, wish: InstanceWish) -> Sequence[Offer]:
         return list_offers(self._account, wish)
@@ -77,7 +78,7 @@ class AwsProvider:
     def connect(self, instance_id: str) -> Transport:
         if self.describe(instance_id).state in GONE:
             raise TransportError(f"{instance_id} is terminated", hint="runctl runs")
-        return self._ways.reach(instance_id)
+        return self._surroundings.ways().reach(instance_id)
 
     def instance_root(self, instance_id: str, environ: Mapping[str, str]) -> Path:
         """Ask the instance: its login user's home is known to nobody else."""
@@ -110,6 +111,14 @@ class AwsProvider:
     @property
     def _ec2(self) -> Any:
         return self._account.client("ec2")
+
+    @cached_property
+    def _account(self) -> Account:
+        return self._surroundings.account()
+
+    @cached_property
+    def _owner(self) -> str:
+        return self._surroundings.owner()
 
 
 def _filter(name: str, *values: str) -> dict[str, Any]:

@@ -1,0 +1,72 @@
+"""What is asked about an attempt on this very machine: of its reaper, at once."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Mapping
+from typing import Any
+
+from runctl.agent.arrival import find_base_python, make_order, reaper_command
+from runctl.agent.folder import AttemptFolder
+from runctl.agent.plan import Plan
+from runctl.engine.session import Session, connect, provider_of
+from runctl.errors import TransportError
+from runctl.model.run import Run
+from runctl.model.spec import Spec
+
+
+def folder_of(session: Session, spec: Spec, instance: str, attempt: int) -> AttemptFolder:
+    root = provider_of(session, spec).instance_root(instance, session.environ)
+    return AttemptFolder.of(root, spec.run_id, attempt)
+
+
+def start(
+    session: Session,
+    spec: Spec,
+    instance: str,
+    attempt: int,
+    secrets: Mapping[str, str] | None,
+    is_queued: bool,
+) -> bytes:
+    provider = provider_of(session, spec)
+    plan = Plan(
+        run_id=spec.run_id,
+        attempt=attempt,
+        instance=instance,
+        store=session.ledger.objects.url,
+        instance_root=str(provider.instance_root(instance, session.environ)),
+        base_python=find_base_python(session.environ),
+        is_exclusive=provider.is_exclusive,
+        bucket=session.bucket,
+    )
+    order = make_order(plan, secrets, gpus=spec.gpus, is_queued=is_queued)
+    return _ask(session, spec, instance, reaper_command(sys.executable, "start"), order)
+
+
+def is_alive(session: Session, run: Run) -> bool:
+    """Tell whether reaper or agent of the last attempt live; their locks are the proof."""
+    found = _probe(session, run)
+    return bool(found.get("is_reaper_alive") or found.get("is_agent_alive"))
+
+
+def has_started(session: Session, run: Run) -> bool:
+    return bool(_probe(session, run).get("is_started"))
+
+
+def _probe(session: Session, run: Run) -> dict[str, Any]:
+    last = run.last
+    if last is None:
+        return {}
+    folder = folder_of(session, run.spec, last.instance, last.number)
+    command = reaper_command(sys.executable, "probe", str(folder.path))
+    found: dict[str, Any] = json.loads(_ask(session, run.spec, last.instance, command, b""))
+    return found
+
+
+def _ask(session: Session, spec: Spec, instance: str, command: list[str], order: bytes) -> bytes:
+    done = connect(session, spec, instance).exec(command, stdin=order)
+    if done.status != 0:
+        words = done.stderr.decode(errors="replace").strip().splitlines()
+        raise TransportError(f"the instance could not do it: {words[-1] if words else done.status}")
+    return done.stdout

@@ -1,0 +1,114 @@
+"""What is asked about an attempt on another machine: of its signs of life, else of itself."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Any, cast
+
+import msgspec
+
+from runctl.agent.elsewhere import StartOrder
+from runctl.agent.plan import BucketPlan
+from runctl.engine.arrival.beginning import begin
+from runctl.engine.arrival.parts import LinkedObjects
+from runctl.engine.session import Session, connect, provider_of
+from runctl.errors import ConfigError, NotFoundError, TransportError
+from runctl.model.instance import InstanceState
+from runctl.model.run import Attempt, Run
+from runctl.model.spec import Spec
+
+# An agent gives a sign of life each 15 s; a start, with all that has to arrive, takes less.
+QUIET_TIME = timedelta(seconds=45)
+_PROBE = (
+    'for python in "$HOME"/.runctl/agents/*/bin/python; do '
+    '[ ! -x "$python" ] || exec "$python" -I -m runctl.agent probe "$@"; done; echo "{}"'
+)
+
+
+def check_ledger(session: Session) -> BucketPlan:
+    """Return how an instance reaches the ledger; ConfigError where it is on this machine alone."""
+    if session.bucket is None:
+        raise ConfigError(
+            f"an instance cannot reach a ledger at {session.ledger.objects.url}",
+            hint="runctl config set store.root s3://bucket/prefix",
+        )
+    return msgspec.structs.replace(session.bucket, profile=None, is_users=False)
+
+
+def start(
+    session: Session,
+    spec: Spec,
+    instance: str,
+    attempt: int,
+    secrets: Mapping[str, str] | None,
+    is_queued: bool,
+) -> bytes:
+    order = StartOrder(
+        run_id=spec.run_id,
+        attempt=attempt,
+        instance=instance,
+        store=session.ledger.objects.url,
+        is_exclusive=provider_of(session, spec).is_exclusive,
+        bucket=check_ledger(session),
+        gpus=spec.gpus,
+        is_queued=is_queued,
+        secrets=None if secrets is None else dict(secrets),
+    )
+    transport = connect(session, spec, instance)
+    objects = cast(LinkedObjects, session.ledger.objects)  # a bucket, as was just checked
+    return begin(transport, order, objects, session.cache_dir, session.environ)
+
+
+def is_there(session: Session, run: Run) -> bool:
+    """Tell whether the instance of the last attempt runs."""
+    if run.last is None:
+        return False
+    try:
+        found = provider_of(session, run.spec).describe(run.last.instance)
+    except NotFoundError:
+        return False
+    return found.state is InstanceState.RUNNING
+
+
+def is_alive(session: Session, run: Run) -> bool:
+    """Tell whether the last attempt lives: it was heard of lately, or its processes are there.
+
+    Where the instance runs and does not answer nothing is known, and nothing is judged.
+    """
+    if run.last is None:
+        return False
+    if not _is_quiet(session, run, run.last):
+        return True
+    if not is_there(session, run):
+        return False
+    try:
+        found = _probe(session, run, run.last)
+    except TransportError:
+        return True
+    return bool(found.get("is_reaper_alive") or found.get("is_agent_alive"))
+
+
+def has_started(session: Session, run: Run) -> bool:
+    """Tell whether there is a command whose end the instance could still tell."""
+    if run.last is None or not is_there(session, run):
+        return False
+    return bool(_probe(session, run, run.last).get("is_started"))
+
+
+def _is_quiet(session: Session, run: Run, last: Attempt) -> bool:
+    beat = session.ledger.heartbeat(run.run_id, last.number)
+    heard_at = max(last.claimed_at, last.updated_at or last.claimed_at)
+    heard_at = heard_at if beat is None else max(heard_at, beat.at)
+    return session.clock() - heard_at > QUIET_TIME
+
+
+def _probe(session: Session, run: Run, last: Attempt) -> dict[str, Any]:
+    words = ("sh", "-c", _PROBE, "probe", run.run_id, str(last.number))
+    done = connect(session, run.spec, last.instance).exec(words)
+    if done.status != 0:
+        told = done.stderr.decode(errors="replace").strip().splitlines() or [str(done.status)]
+        raise TransportError(f"{last.instance} could not tell how the run stands: {told[-1]}")
+    found: dict[str, Any] = json.loads(done.stdout)
+    return found

@@ -1,0 +1,154 @@
+"""``runctl train --on aws:i-…``: the installed command, an instance of the cloud, a look behind."""
+
+from __future__ import annotations
+
+import json
+import signal
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from tests.aws.bucketscene import PREFIX, BucketScene
+from tests.cli.projects import fill
+from tests.cloud_instances import Rig
+from tests.localcloud.process import CloudProcess
+
+pytestmark = pytest.mark.slow
+PATIENCE_S = 150.0
+
+
+@pytest.fixture(scope="module")
+def rig(local_cloud: CloudProcess) -> Iterator[Rig]:
+    made = Rig(local_cloud)
+    yield made
+    assert made.world.end() == []
+
+
+@pytest.fixture
+def instance(rig: Rig, in_s3: BucketScene) -> Iterator[str]:
+    """An instance that is ours, whose role may use the ledger and nothing else."""
+    role, iam = rig.world.profile, rig.world.client("iam")
+    iam.put_role_policy(RoleName=role, PolicyName="ledger", PolicyDocument=_rights(in_s3.bucket))
+    owner = json.loads(in_s3.type("init", "--output", "json").stdout)["owner"]
+    ident = rig.world.instance
+    tags = [{"Key": "runctl:owner", "Value": owner}]
+    rig.world.client("ec2").create_tags(Resources=[ident], Tags=tags)
+    yield ident
+    iam.delete_role_policy(RoleName=role, PolicyName="ledger")
+
+
+def _rights(bucket: str) -> str:
+    arn = f"arn:aws:s3:::{bucket}"
+    under = {"StringLike": {"s3:prefix": [PREFIX, f"{PREFIX}/*"]}}
+    objects = ["s3:GetObject", "s3:PutObject", "s3:DeleteObject"]
+    statements = [
+        {"Effect": "Allow", "Action": objects, "Resource": f"{arn}/{PREFIX}/*"},
+        {"Effect": "Allow", "Action": "s3:ListBucket", "Resource": arn, "Condition": under},
+    ]
+    return json.dumps({"Version": "2012-10-17", "Statement": statements})
+
+
+def test_a_script_runs_there_as_it_does_here(instance: str, in_s3: BucketScene) -> None:
+    fill(in_s3)
+    done = in_s3.type("train", "steps.py", "--on", f"aws:{instance}", timeout_s=PATIENCE_S)
+    told = done.stderr.decode()
+    assert done.returncode == 20, told
+    assert b"from step 0" in done.stdout
+    [run_id] = {key.split("/")[1] for key in in_s3.keys_of("runs/")}
+    started = in_s3.bodies(run_id, "attempt_started")[0]
+    assert started["folder"].startswith("/home/ec2-user/.runctl/instance/attempts/")
+    [manifest] = in_s3.manifests(run_id)
+    assert json.loads(in_s3.committed(manifest)["last.json"])["step"] == 10
+    _go_on(in_s3, run_id)
+
+
+def _go_on(in_s3: BucketScene, run_id: str) -> None:
+    assert in_s3.type("resume", run_id, "--detach", timeout_s=PATIENCE_S).returncode == 0
+    assert in_s3.wait(run_id, PATIENCE_S) == 0
+    assert b"from step 10" in in_s3.type("logs", run_id).stdout
+    checked = in_s3.type("checkpoint", "verify", run_id, "--deep", "--output", "json")
+    assert checked.returncode == 0
+    assert in_s3.type("rm", run_id, "--yes").returncode == 0
+    assert in_s3.keys_of("runs/") == []
+
+
+def test_it_is_stopped_and_asked_on_request(instance: str, in_s3: BucketScene) -> None:
+    fill(in_s3)
+    on = ("--on", f"aws:{instance}")
+    done = in_s3.type("train", "slow.py", *on, "--detach", "-o", "id", timeout_s=PATIENCE_S)
+    run_id = done.stdout.decode().strip()
+    _await_state(in_s3, run_id, "running")
+    beside = in_s3.type("exec", run_id, "--", "sh", "-c", "echo $RUNCTL_RUN_ID; id -un")
+    assert beside.stdout.decode().split() == [run_id, "ec2-user"], beside.stderr
+    assert in_s3.type("stop", run_id, timeout_s=PATIENCE_S).returncode == 0
+    assert in_s3.wait(run_id) == 24
+
+
+def _await_state(in_s3: BucketScene, run_id: str, state: str) -> None:
+    deadline = time.monotonic() + PATIENCE_S
+    while True:
+        told = in_s3.type("status", run_id, "--output", "json").stdout
+        if json.loads(told)["state"] == state:
+            return
+        assert time.monotonic() < deadline, told
+        time.sleep(0.5)
+
+
+def test_a_killed_command_typed_again_finds_its_run(instance: str, in_s3: BucketScene) -> None:
+    fill(in_s3)
+    words = ("train", "slow.py", "--on", f"aws:{instance}", "--name", "mine")
+    first = in_s3.type_in_background(*words)
+    deadline = time.monotonic() + PATIENCE_S
+    while not in_s3.keys_of("runs/"):
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    first.send_signal(signal.SIGKILL)
+    first.wait()
+    again = in_s3.type(*words, "--detach", "-o", "id", timeout_s=PATIENCE_S)
+    assert again.returncode == 0, again.stderr
+    run_id = again.stdout.decode().strip()
+    _await_state(in_s3, run_id, "running")
+    assert {key.split("/")[1] for key in in_s3.keys_of("runs/")} == {run_id}
+    assert in_s3.type("stop", run_id, "--now", timeout_s=PATIENCE_S).returncode == 0
+
+
+def test_an_instance_that_ends_loses_the_attempt(rig: Rig, in_s3: BucketScene) -> None:
+    fill(in_s3)
+    role, iam, ec2 = rig.world.profile, rig.world.client("iam"), rig.world.client("ec2")
+    iam.put_role_policy(RoleName=role, PolicyName="ledger", PolicyDocument=_rights(in_s3.bucket))
+    owner = json.loads(in_s3.type("init", "--output", "json").stdout)["owner"]
+    tags = [{"ResourceType": "instance", "Tags": [{"Key": "runctl:owner", "Value": owner}]}]
+    ident = rig.launch(IamInstanceProfile={"Name": role}, TagSpecifications=tags)
+    try:
+        on = ("--on", f"aws:{ident}")
+        _await_online(rig, ident)
+        done = in_s3.type("train", "slow.py", *on, "--detach", "-o", "id", timeout_s=PATIENCE_S)
+        assert done.returncode == 0, done.stderr
+        _await_state(in_s3, done.stdout.decode().strip(), "running")
+    finally:
+        ec2.terminate_instances(InstanceIds=[ident])
+        iam.delete_role_policy(RoleName=role, PolicyName="ledger")
+    assert in_s3.wait(done.stdout.decode().strip(), PATIENCE_S) == 21
+
+
+def _await_online(rig: Rig, ident: str) -> None:
+    ssm, deadline = rig.world.client("ssm"), time.monotonic() + PATIENCE_S
+    asked = [{"Key": "InstanceIds", "Values": [ident]}]
+    while not ssm.describe_instance_information(Filters=asked)["InstanceInformationList"]:
+        assert time.monotonic() < deadline
+        time.sleep(0.2)
+
+
+def test_what_cannot_be_is_refused_before_anything_begins(rig: Rig, in_s3: BucketScene) -> None:
+    fill(in_s3)
+    foreign = in_s3.type("train", "slow.py", "--on", f"aws:{rig.launch()}")
+    assert foreign.returncode == 11
+    assert b"owner tag" in foreign.stderr
+    absent = in_s3.type("train", "slow.py", "--on", "aws:i-0123456789abcdef0")
+    assert absent.returncode == 4
+    at_home = {"RUNCTL_CONFIG_STORE_ROOT": str(in_s3.home / "ledger")}
+    unreachable = in_s3.type("train", "slow.py", "--on", "aws:i-0123456789abcdef0", env=at_home)
+    assert unreachable.returncode == 3
+    assert b"s3://bucket/prefix" in unreachable.stderr
+    assert in_s3.keys_of("runs/") == []
