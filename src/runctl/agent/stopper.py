@@ -7,14 +7,13 @@ import time
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-import msgspec
-
 from runctl.agent import reaper
 from runctl.agent.folder import AttemptFolder
 from runctl.agent.journal import Journal
 from runctl.agent.link import ReaperLink
 from runctl.agent.orders import Order
 from runctl.errors import RecordError
+from runctl.model.codec import build
 from runctl.model.events import ExitRecord, StopBegun
 
 KILL_AGAIN_S = 1.0
@@ -62,9 +61,7 @@ def read_exit(folder: AttemptFolder) -> ExitRecord:
     found: dict[str, Any] | None = reaper.read_json(str(folder.exit))
     if found is None:
         raise RecordError(f"{folder.exit} cannot be read")
-    return msgspec.convert(
-        found | {key: _time(found[key]) for key in ("started_at", "ended_at")}, ExitRecord
-    )
+    return build(found | {key: _time(found[key]) for key in ("started_at", "ended_at")}, ExitRecord)
 
 
 def explain_exit(record: ExitRecord) -> str:

@@ -7,6 +7,7 @@ misspelt or of another type is an error that names its path.
 from __future__ import annotations
 
 import re
+from threading import Lock
 from typing import Any, TypeVar
 
 import msgspec
@@ -31,11 +32,16 @@ class _Header(msgspec.Struct):
 
 
 R = TypeVar("R", bound=Record)
+V = TypeVar("V", bound=Value)
 
 _ESCAPED = re.compile(r"\\x([89a-f][0-9a-f])")
 
 _encoder = msgspec.json.Encoder(order="deterministic")
+_header = msgspec.json.Decoder(_Header)
 _decoders: dict[Any, msgspec.json.Decoder[Any]] = {}
+# What msgspec knows of a type can be seen by another thread while it is still being put
+# together, and is then read through null pointers: decoders are made one at a time.
+_making = Lock()
 
 
 def encode(record: Value) -> bytes:
@@ -53,15 +59,22 @@ def decode(data: bytes, kind: type[R], *, key: str) -> R:
     return record
 
 
+def build(fields: object, kind: type[V]) -> V:
+    """Return a value from plain fields, as strictly as a record is read."""
+    with _making:
+        return msgspec.convert(fields, kind)
+
+
 def _decoder(kind: type[R]) -> msgspec.json.Decoder[Any]:
-    if kind not in _decoders:
-        _decoders[kind] = msgspec.json.Decoder(kind)
-    return _decoders[kind]
+    with _making:
+        if kind not in _decoders:
+            _decoders[kind] = msgspec.json.Decoder(kind)
+        return _decoders[kind]
 
 
 def _check_version(data: bytes, key: str) -> None:
     try:
-        schema = msgspec.json.decode(data, type=_Header).schema
+        schema = _header.decode(data).schema
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise RecordError(f"record {key} is malformed: {error}", key=key) from error
     if schema != SCHEMA:
