@@ -342,3 +342,20 @@ def test_a_folder_with_other_things_in_it_is_left_alone(tmp_path: Path) -> None:
     with pytest.raises(AssertionError, match="no local cloud's"):
         cloud.purge()
     assert (tmp_path / "thesis.tex").read_text() == "mine"
+
+
+def test_a_path_of_a_user_who_is_not_root_is_enough(
+    new_cloud: NewCloud, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On Debian /usr/sbin, where mkfs and losetup are, is on root's PATH alone."""
+    monkeypatch.setenv("PATH", "/usr/local/bin:/usr/bin:/bin")
+    cloud = new_cloud()
+    cloud.start()
+    [ident] = launch(cloud)
+    session = cloud.session()
+    zone = session.client("ec2").describe_instances(InstanceIds=[ident])["Reservations"][0][
+        "Instances"
+    ][0]["Placement"]["AvailabilityZone"]
+    made = session.client("ec2").create_volume(AvailabilityZone=zone, Size=1)
+    waiter = session.client("ec2").get_waiter("volume_available")
+    waiter.wait(VolumeIds=[made["VolumeId"]], WaiterConfig={"Delay": 1, "MaxAttempts": 20})

@@ -64,6 +64,10 @@ def probe(run_id: str, attempt: str) -> int:
 
 
 def main() -> int:
-    """Start what standard input says; a Python that was brought along is the last on PATH."""
+    """Start what standard input says.
+
+    A Python that was brought along is the last on PATH; uv trusts whom the image trusts.
+    """
     path = os.pathsep.join((os.environ.get("PATH", os.defpath), f"{sys.base_prefix}/bin"))
-    return start(sys.stdin.buffer.read(), os.environ | {"PATH": path})
+    defaults = {"UV_SYSTEM_CERTS": "true"}
+    return start(sys.stdin.buffer.read(), {**defaults, **os.environ, "PATH": path})

@@ -10,10 +10,13 @@ import os
 import sys
 from pathlib import Path
 
+_SYSTEM = ("/usr/local/sbin", "/usr/sbin", "/sbin")
+
 
 def main() -> int:
     """Do what the command line says; return the exit status."""
     words = _parser().parse_args()
+    _find_system_tools()
     folder = words.folder.absolute()
     if words.verb == "purge":
         from runctl.localcloud.purging import purge  # noqa: PLC0415
@@ -26,6 +29,13 @@ def main() -> int:
     from runctl.localcloud.serving import Wish, serve  # noqa: PLC0415
 
     return serve(Wish(folder, words.tier, words.port))
+
+
+def _find_system_tools() -> None:
+    """Look where mkfs, losetup and ip lie, too: on Debian that is on root's PATH alone."""
+    path = os.environ.get("PATH", os.defpath).split(os.pathsep)
+    missing = [place for place in _SYSTEM if place not in path]
+    os.environ["PATH"] = os.pathsep.join([*path, *missing])
 
 
 def _parser() -> argparse.ArgumentParser:
