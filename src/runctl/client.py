@@ -181,11 +181,16 @@ class Client:
 
         return stop(self._session, self.find(reference), is_now=is_now, timeout=timeout)
 
-    def resume(self, reference: str, *, checkpoint: str | None = None) -> Run:
-        """Start the next attempt of a run that did not succeed, from a committed checkpoint."""
+    def resume(
+        self, reference: str, *, checkpoint: str | None = None, on: str | None = None
+    ) -> Run:
+        """Start the next attempt of a run that did not succeed, from a committed checkpoint.
+
+        ``on`` is a target such as ``aws:i-…``; unless said, the instance of the last attempt.
+        """
         from runctl.engine.control import resume  # noqa: PLC0415
 
-        return resume(self._session, self.find(reference), checkpoint=checkpoint)
+        return resume(self._session, self.find(reference), checkpoint=checkpoint, on=on)
 
     def remove(self, reference: str) -> Removed:
         """Delete a run that is over, with all it has stored."""

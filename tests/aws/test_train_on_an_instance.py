@@ -117,19 +117,45 @@ def test_an_instance_that_ends_loses_the_attempt(rig: Rig, in_s3: BucketScene) -
     fill(in_s3)
     role, iam, ec2 = rig.world.profile, rig.world.client("iam"), rig.world.client("ec2")
     iam.put_role_policy(RoleName=role, PolicyName="ledger", PolicyDocument=_rights(in_s3.bucket))
-    owner = json.loads(in_s3.type("init", "--output", "json").stdout)["owner"]
-    tags = [{"ResourceType": "instance", "Tags": [{"Key": "runctl:owner", "Value": owner}]}]
-    ident = rig.launch(IamInstanceProfile={"Name": role}, TagSpecifications=tags)
+    ident = _launch_ours(rig, in_s3)
     try:
         on = ("--on", f"aws:{ident}")
-        _await_online(rig, ident)
         done = in_s3.type("train", "slow.py", *on, "--detach", "-o", "id", timeout_s=PATIENCE_S)
         assert done.returncode == 0, done.stderr
         _await_state(in_s3, done.stdout.decode().strip(), "running")
     finally:
         ec2.terminate_instances(InstanceIds=[ident])
         iam.delete_role_policy(RoleName=role, PolicyName="ledger")
-    assert in_s3.wait(done.stdout.decode().strip(), PATIENCE_S) == 21
+    run_id = done.stdout.decode().strip()
+    assert in_s3.wait(run_id, PATIENCE_S) == 21
+    gone = in_s3.type("resume", run_id)
+    assert gone.returncode == 21
+    assert f"runctl resume {run_id} --on".encode() in gone.stderr
+    assert in_s3.type("resume", run_id, "--on", "local").returncode == 2
+
+
+def test_a_run_goes_on_on_another_instance(rig: Rig, instance: str, in_s3: BucketScene) -> None:
+    fill(in_s3)
+    done = in_s3.type("train", "steps.py", "--on", f"aws:{instance}", timeout_s=PATIENCE_S)
+    assert done.returncode == 20, done.stderr
+    [run_id] = {key.split("/")[1] for key in in_s3.keys_of("runs/")}
+    other = _launch_ours(rig, in_s3)
+    try:
+        again = in_s3.type("resume", run_id, "--on", f"aws:{other}", timeout_s=PATIENCE_S)
+        assert again.returncode == 0, again.stderr
+        assert b"from step 10" in again.stdout
+        claims = [json.loads(in_s3.read(f"runs/{run_id}/attempts/{n:04d}.json")) for n in (1, 2)]
+        assert [claim["instance"] for claim in claims] == [instance, other]
+    finally:
+        rig.world.client("ec2").terminate_instances(InstanceIds=[other])
+
+
+def _launch_ours(rig: Rig, in_s3: BucketScene) -> str:
+    owner = json.loads(in_s3.type("init", "--output", "json").stdout)["owner"]
+    tags = [{"ResourceType": "instance", "Tags": [{"Key": "runctl:owner", "Value": owner}]}]
+    ident = rig.launch(IamInstanceProfile={"Name": rig.world.profile}, TagSpecifications=tags)
+    _await_online(rig, ident)
+    return ident
 
 
 def _await_online(rig: Rig, ident: str) -> None:

@@ -8,11 +8,13 @@ from datetime import timedelta
 
 from runctl.engine.follow import revive, wait, will_retry
 from runctl.engine.here import folder_of
-from runctl.engine.instances import collect_secrets, has_started, start_attempt
+from runctl.engine.instances import collect_secrets, has_started, is_revivable, start_attempt
 from runctl.engine.outcome import judge
+from runctl.engine.placing import find_elsewhere
 from runctl.engine.session import Session, provider_of
 from runctl.errors import (
     ConflictError,
+    InstanceLost,
     ObjectExists,
     RunActive,
     RunFinished,
@@ -59,11 +61,12 @@ def stop(session: Session, run_id: str, *, is_now: bool, timeout: timedelta | No
     return wait(session, run_id, timeout)
 
 
-def resume(session: Session, run_id: str, *, checkpoint: str | None) -> Run:
+def resume(session: Session, run_id: str, *, checkpoint: str | None, on: str | None = None) -> Run:
     """Claim the next attempt and start it, from the wanted or the newest good checkpoint.
 
     An attempt whose processes were killed is revived first, so that its last checkpoints and
-    the end of its log are saved. Raises RunActive, RunFinished or CheckpointNotFound.
+    the end of its log are saved. ``on`` names another instance. Raises RunActive, RunFinished,
+    CheckpointNotFound, or InstanceLost where the instance is gone and no other is named.
     """
     run = judge(session, run_id)
     secrets = collect_secrets(run.spec.command.secrets, session.environ)
@@ -76,7 +79,7 @@ def resume(session: Session, run_id: str, *, checkpoint: str | None) -> Run:
         return saved  # it had retries left: saved and resumed at one stroke
     run = saved
     _check_can_resume(run)
-    instance = run.last.instance if run.last else "local"
+    instance = _instance_for(session, run, on)
     claim = next_claim(
         session.ledger,
         run,
@@ -94,6 +97,19 @@ def resume(session: Session, run_id: str, *, checkpoint: str | None) -> Run:
         ) from error
     start_attempt(session, run.spec, instance, claim.attempt, secrets=secrets)
     return session.ledger.load(run_id)
+
+
+def _instance_for(session: Session, run: Run, on: str | None) -> str:
+    """Return where the next attempt goes: to the instance of the last, unless another is named."""
+    if on is not None:
+        return find_elsewhere(session, run.spec, on)
+    if run.last is not None and not is_revivable(session, run):
+        raise InstanceLost(
+            f"{run.last.instance}, where run {run.spec.name} was, is gone",
+            hint=f"runctl resume {run.run_id} --on aws:INSTANCE",
+            run=run.run_id,
+        )
+    return run.last.instance if run.last else "local"
 
 
 def _was_cut_short(session: Session, run: Run, wanted: str | None) -> bool:

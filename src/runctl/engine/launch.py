@@ -15,12 +15,12 @@ from pathlib import Path
 from runctl.config import Settings, owner_id
 from runctl.engine.instances import collect_secrets, start_attempt
 from runctl.engine.outcome import judge
+from runctl.engine.placing import provide_or_forget
 from runctl.engine.references import find_run
-from runctl.engine.session import Session, provider_of
+from runctl.engine.session import Session
 from runctl.errors import (
     ConflictError,
     RefusedError,
-    RunctlError,
     RunNotFound,
     ScriptNotFound,
     UsageError,
@@ -30,10 +30,9 @@ from runctl.model.codec import escape_name
 from runctl.model.hyperparams import to_arguments
 from runctl.model.ids import is_run_name, make_run_id
 from runctl.model.quantities import format_size
-from runctl.model.run import Run, begin
+from runctl.model.run import Run, State, begin
 from runctl.model.spec import CheckpointWish, Code, Command, EnvironmentWish, Limits, Spec
 from runctl.model.views import LaunchPlan, LaunchRequest
-from runctl.model.wish import InstanceWish
 from runctl.project import ProjectRoot, Selection, find_root, git_state, select_files
 from runctl.store.blobs import Blobs
 from runctl.store.ledger import next_claim
@@ -164,7 +163,7 @@ def launch(prepared: Prepared, session: Session) -> Run:
         _begin_first(prepared, session, spec, secrets)
     elif adopted.last is None:
         _begin_first(prepared, session, adopted.spec, secrets)
-    elif judge(session, adopted.run_id).is_over:
+    elif adopted.last.state is State.PENDING or judge(session, adopted.run_id).is_over:
         start_attempt(
             session, adopted.spec, adopted.last.instance, adopted.last.number, secrets=secrets
         )
@@ -175,7 +174,7 @@ def _begin_first(
     prepared: Prepared, session: Session, spec: Spec, secrets: Mapping[str, str]
 ) -> None:
     """Claim attempt 1 and start it; where it is refused, the run is taken back."""
-    instance = _provide_or_forget(session, spec)
+    instance = provide_or_forget(session, spec)
     _import_checkpoint(prepared, session, spec)
     claim = next_claim(
         session.ledger,
@@ -201,35 +200,6 @@ def _import_checkpoint(prepared: Prepared, session: Session, spec: Spec) -> None
     from runctl.engine.imports import import_checkpoint  # noqa: PLC0415 - the formats are many
 
     import_checkpoint(session, spec, Path(prepared.request.resume_from))
-
-
-def _provide_or_forget(session: Session, spec: Spec) -> str:
-    """Return the instance; where there is none to be had there never was such a run."""
-    try:
-        return _provide(session, spec)
-    except RunctlError:
-        session.ledger.delete_run(spec.run_id)
-        raise
-
-
-def _provide(session: Session, spec: Spec) -> str:
-    """Return the id of the instance that the run goes to."""
-    provider, named = provider_of(session, spec), spec.target.partition(":")[2]
-    if not provider.is_here:
-        from runctl.engine.there import check_ledger  # noqa: PLC0415 - only for instances
-
-        check_ledger(session)
-    if not named:
-        wish = InstanceWish()
-        return provider.create(provider.offers(wish)[0], wish, spec.run_id).instance_id
-    instance = provider.describe(named)
-    if not (instance.is_ours or provider.is_here):
-        raise RefusedError(
-            f"{named} does not bear your owner tag: it is not ours to run on",
-            hint=f"aws ec2 create-tags --resources {named} "
-            f"--tags Key=runctl:owner,Value={spec.owner}",
-        )
-    return instance.instance_id
 
 
 def _adopt(spec: Spec, request: LaunchRequest, session: Session) -> Run | None:
