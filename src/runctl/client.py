@@ -402,7 +402,7 @@ def _reach_bucket(config: Config) -> tuple[BucketAccess, BucketPlan]:
     """Return how the ledger's bucket is reached from here, and how this machine's agents do."""
     from runctl.agent.plan import BucketPlan  # noqa: PLC0415
     from runctl.aws.account import Account  # noqa: PLC0415 - only a ledger in S3 needs boto3
-    from runctl.aws.bucketaccess import bucket_access  # noqa: PLC0415
+    from runctl.aws.bucket_access import bucket_access  # noqa: PLC0415
 
     profile = config.values.aws.profile
     access = bucket_access(Account(config.values.aws.region, profile))

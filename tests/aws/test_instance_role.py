@@ -19,7 +19,7 @@ pytestmark = pytest.mark.slow
 # As the agent of a rented instance does it: its plan names no profile and no user.
 WRITE = """
 import sys
-from runctl.agent.ledgerplace import open_ledger
+from runctl.agent.ledger_access import open_ledger
 from runctl.agent.plan import BucketPlan, Plan
 url, endpoint = sys.argv[1:]
 plan = Plan(run_id="r", attempt=1, instance="i", store=url, instance_root="/", base_python="p",

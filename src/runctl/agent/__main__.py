@@ -15,7 +15,7 @@ from pathlib import Path
 
 from runctl.agent import reaper
 from runctl.agent.folder import AttemptFolder
-from runctl.agent.ledgerplace import open_ledger
+from runctl.agent.ledger_access import open_ledger
 from runctl.agent.link import ReaperLink
 from runctl.agent.plan import read_plan
 from runctl.agent.priority import lower_session

@@ -60,15 +60,6 @@ class Account:
             )
         return str(region)
 
-    @cached_property
-    def account_id(self) -> str:
-        """The account's twelve digits, as STS tells them; AuthError where nobody is signed in."""
-        return str(self._identity["Account"])
-
-    @property
-    def caller_arn(self) -> str:
-        return str(self._identity["Arn"])
-
     @property
     def credentials(self) -> Credentials:
         """The credentials that sign calls; they refresh themselves. AuthError if there are none."""
@@ -83,12 +74,6 @@ class Account:
     def endpoint(self, service: str) -> str:
         """The address that a service is called at."""
         return str(self.client(service).meta.endpoint_url)
-
-    @cached_property
-    def _identity(self) -> Mapping[str, Any]:
-        with translated("the caller's identity cannot be told"):
-            found: Mapping[str, Any] = self.client("sts").get_caller_identity()
-            return found
 
     @cached_property
     def _session(self) -> boto3.Session:

@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from runctl.aws.names import OWNER_TAG
+from runctl.aws.tags import OWNER_TAG, PROJECT_TAG
 from runctl.errors import NotFoundError
 from runctl.model.instance import Instance, InstanceState
 
-PROJECT_TAG, TOKEN_TAG = "runctl:project", "runctl:token"
 _STATES = {
     "pending": InstanceState.PENDING,
     "running": InstanceState.RUNNING,

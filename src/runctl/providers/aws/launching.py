@@ -5,10 +5,9 @@ from __future__ import annotations
 import hashlib
 from typing import Any
 
-from runctl.aws.names import OWNER_TAG
+from runctl.aws.tags import OWNER_TAG, PROJECT_TAG, TOKEN_TAG
 from runctl.model.instance import Offer
 from runctl.model.wish import InstanceWish
-from runctl.providers.aws.describing import PROJECT_TAG, TOKEN_TAG
 from runctl.providers.aws.images import Image
 
 # Tagged with the launch, so that nothing of ours is ever without an owner.

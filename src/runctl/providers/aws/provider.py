@@ -10,12 +10,12 @@ from typing import Any
 
 from runctl.aws.account import Account
 from runctl.aws.errors import translated
-from runctl.aws.names import OWNER_TAG
+from runctl.aws.tags import OWNER_TAG, TOKEN_TAG
 from runctl.errors import ProviderError, RefusedError, RunctlError, TransportError
 from runctl.model.instance import GONE, Instance, Offer
 from runctl.model.wish import InstanceWish
 from runctl.providers.api import Surroundings
-from runctl.providers.aws.describing import TOKEN_TAG, not_found, read_instance
+from runctl.providers.aws.describing import not_found, read_instance
 from runctl.providers.aws.images import find_image
 from runctl.providers.aws.launching import launch_parameters
 from runctl.providers.aws.offers import architecture_of, describe_types, list_offers

@@ -23,7 +23,7 @@ def _access(bucket: BucketPlan) -> BucketAccess:
     if not bucket.is_users:
         return BucketAccess(region=bucket.region, endpoint=bucket.endpoint)
     from runctl.aws.account import Account  # noqa: PLC0415 - an instance's role needs no boto3
-    from runctl.aws.bucketaccess import keys_of  # noqa: PLC0415
+    from runctl.aws.bucket_access import keys_of  # noqa: PLC0415
 
     account = Account(bucket.region, bucket.profile)
     return BucketAccess(bucket.region, bucket.endpoint, keys=lambda: keys_of(account))
