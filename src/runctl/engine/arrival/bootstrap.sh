@@ -9,6 +9,8 @@ name=$1
 shift
 home=$HOME/.runctl
 agent=$home/agents/$name
+# Of what could not be finished nothing stays; once the agent is started nothing is left to remove.
+trap 'rm -rf "$home"/parts/.*."$$" "$home"/parts/.*."$$.tgz" "$home"/agents/.*."$$"' EXIT
 
 find_python() {
     for one in python3 python3.14 python3.13 python3.12 python3.11; do
@@ -70,7 +72,9 @@ make_agent() {
         echo "the Python of runctl does not run on this image" >&2
         exit 1
     }
-    mv -T "$made" "$agent" 2>/dev/null || { rm -rf "$made"; [ -d "$agent" ]; }
+    # One whose Python has gone since is in the way; one that somebody else has just made is not.
+    [ ! -d "$agent" ] || [ -x "$agent/bin/python" ] || rm -rf "$agent"
+    mv -T "$made" "$agent" 2>/dev/null || { rm -rf "$made"; [ -x "$agent/bin/python" ]; }
 }
 
 if [ ! -x "$agent/bin/python" ]; then
@@ -79,7 +83,6 @@ if [ ! -x "$agent/bin/python" ]; then
         describe
         exit 75
     fi
-    rm -rf "$agent"
     make_agent "$@"
 fi
 exec "$agent/bin/python" -I -m runctl.agent start
