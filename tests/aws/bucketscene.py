@@ -43,6 +43,17 @@ class BucketScene(Scene):
         del self.env["AWS_REGION"]
         self.env["RUNCTL_CONFIG_AWS_PROFILE"] = "team"
 
+    def rights(self) -> str:
+        """Return the policy of a role that may use the ledger, and nothing else of the bucket."""
+        arn = f"arn:aws:s3:::{self.bucket}"
+        under = {"StringLike": {"s3:prefix": [PREFIX, f"{PREFIX}/*"]}}
+        objects = ["s3:GetObject", "s3:PutObject", "s3:DeleteObject"]
+        statements = [
+            {"Effect": "Allow", "Action": objects, "Resource": f"{arn}/{PREFIX}/*"},
+            {"Effect": "Allow", "Action": "s3:ListBucket", "Resource": arn, "Condition": under},
+        ]
+        return json.dumps({"Version": "2012-10-17", "Statement": statements})
+
     # -- behind the tool
 
     def keys_of(self, prefix: str = "") -> list[str]:

@@ -13,7 +13,7 @@ import pytest
 
 from runctl.agent.elsewhere import StartOrder
 from runctl.agent.plan import BucketPlan
-from runctl.aws.bucketaccess import bucket_access
+from runctl.aws.bucket_access import bucket_access
 from runctl.aws.depot import Depot
 from runctl.engine.arrival.beginning import begin
 from runctl.model.run import Run
@@ -34,21 +34,10 @@ def rig(local_cloud: CloudProcess, in_s3: BucketScene) -> Iterator[Rig]:
     """An instance whose role may read and write under the ledger's root, and list it."""
     made = Rig(local_cloud)
     role, iam = made.world.profile, made.world.client("iam")
-    iam.put_role_policy(RoleName=role, PolicyName="ledger", PolicyDocument=_rights(in_s3.bucket))
+    iam.put_role_policy(RoleName=role, PolicyName="ledger", PolicyDocument=in_s3.rights())
     made.world.later(lambda: iam.delete_role_policy(RoleName=role, PolicyName="ledger"))
     yield made
     assert made.world.end() == []
-
-
-def _rights(bucket: str) -> str:
-    arn = f"arn:aws:s3:::{bucket}"
-    under = {"StringLike": {"s3:prefix": [PREFIX, f"{PREFIX}/*"]}}
-    objects = ["s3:GetObject", "s3:PutObject", "s3:DeleteObject"]
-    statements = [
-        {"Effect": "Allow", "Action": objects, "Resource": f"{arn}/{PREFIX}/*"},
-        {"Effect": "Allow", "Action": "s3:ListBucket", "Resource": arn, "Condition": under},
-    ]
-    return json.dumps({"Version": "2012-10-17", "Statement": statements})
 
 
 def _await_end(ledger: Ledger, run_id: str) -> Run:

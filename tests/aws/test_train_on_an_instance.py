@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.aws.bucketscene import PREFIX, BucketScene
+from tests.aws.bucketscene import BucketScene
 from tests.cli.projects import fill
 from tests.cloud_instances import Rig
 from tests.localcloud.process import CloudProcess
@@ -29,24 +29,13 @@ def rig(local_cloud: CloudProcess) -> Iterator[Rig]:
 def instance(rig: Rig, in_s3: BucketScene) -> Iterator[str]:
     """An instance that is ours, whose role may use the ledger and nothing else."""
     role, iam = rig.world.profile, rig.world.client("iam")
-    iam.put_role_policy(RoleName=role, PolicyName="ledger", PolicyDocument=_rights(in_s3.bucket))
+    iam.put_role_policy(RoleName=role, PolicyName="ledger", PolicyDocument=in_s3.rights())
     owner = json.loads(in_s3.type("init", "--output", "json").stdout)["owner"]
     ident = rig.world.instance
     tags = [{"Key": "runctl:owner", "Value": owner}]
     rig.world.client("ec2").create_tags(Resources=[ident], Tags=tags)
     yield ident
     iam.delete_role_policy(RoleName=role, PolicyName="ledger")
-
-
-def _rights(bucket: str) -> str:
-    arn = f"arn:aws:s3:::{bucket}"
-    under = {"StringLike": {"s3:prefix": [PREFIX, f"{PREFIX}/*"]}}
-    objects = ["s3:GetObject", "s3:PutObject", "s3:DeleteObject"]
-    statements = [
-        {"Effect": "Allow", "Action": objects, "Resource": f"{arn}/{PREFIX}/*"},
-        {"Effect": "Allow", "Action": "s3:ListBucket", "Resource": arn, "Condition": under},
-    ]
-    return json.dumps({"Version": "2012-10-17", "Statement": statements})
 
 
 def test_a_script_runs_there_as_it_does_here(instance: str, in_s3: BucketScene) -> None:
@@ -116,7 +105,7 @@ def test_a_killed_command_typed_again_finds_its_run(instance: str, in_s3: Bucket
 def test_an_instance_that_ends_loses_the_attempt(rig: Rig, in_s3: BucketScene) -> None:
     fill(in_s3)
     role, iam, ec2 = rig.world.profile, rig.world.client("iam"), rig.world.client("ec2")
-    iam.put_role_policy(RoleName=role, PolicyName="ledger", PolicyDocument=_rights(in_s3.bucket))
+    iam.put_role_policy(RoleName=role, PolicyName="ledger", PolicyDocument=in_s3.rights())
     ident = _launch_ours(rig, in_s3)
     try:
         on = ("--on", f"aws:{ident}")
@@ -171,6 +160,9 @@ def test_what_cannot_be_is_refused_before_anything_begins(rig: Rig, in_s3: Bucke
     foreign = in_s3.type("train", "slow.py", "--on", f"aws:{rig.launch()}")
     assert foreign.returncode == 11
     assert b"owner tag" in foreign.stderr
+    unnamed = in_s3.type("train", "slow.py", "--on", "aws")
+    assert unnamed.returncode == 2
+    assert b"--on aws:INSTANCE" in unnamed.stderr
     absent = in_s3.type("train", "slow.py", "--on", "aws:i-0123456789abcdef0")
     assert absent.returncode == 4
     at_home = {"RUNCTL_CONFIG_STORE_ROOT": str(in_s3.home / "ledger")}

@@ -15,7 +15,7 @@ from pathlib import Path
 from runctl.config import Settings, owner_id
 from runctl.engine.instances import collect_secrets, start_attempt
 from runctl.engine.outcome import judge
-from runctl.engine.placing import provide_or_forget
+from runctl.engine.placing import place
 from runctl.engine.references import find_run
 from runctl.engine.session import Session
 from runctl.errors import (
@@ -159,10 +159,12 @@ def launch(prepared: Prepared, session: Session) -> Run:
     spec = _make_spec(prepared, session)
     adopted = _adopt(spec, prepared.request, session)
     if adopted is None:
+        instance = place(session, spec)
         session.ledger.create_run(spec)
-        _begin_first(prepared, session, spec, secrets)
+        _begin_first(prepared, session, spec, instance, secrets)
     elif adopted.last is None:
-        _begin_first(prepared, session, adopted.spec, secrets)
+        instance = place(session, adopted.spec)
+        _begin_first(prepared, session, adopted.spec, instance, secrets)
     elif adopted.last.state is State.PENDING or judge(session, adopted.run_id).is_over:
         start_attempt(
             session, adopted.spec, adopted.last.instance, adopted.last.number, secrets=secrets
@@ -171,10 +173,9 @@ def launch(prepared: Prepared, session: Session) -> Run:
 
 
 def _begin_first(
-    prepared: Prepared, session: Session, spec: Spec, secrets: Mapping[str, str]
+    prepared: Prepared, session: Session, spec: Spec, instance: str, secrets: Mapping[str, str]
 ) -> None:
     """Claim attempt 1 and start it; where it is refused, the run is taken back."""
-    instance = provide_or_forget(session, spec)
     _import_checkpoint(prepared, session, spec)
     claim = next_claim(
         session.ledger,

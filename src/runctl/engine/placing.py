@@ -3,28 +3,29 @@
 from __future__ import annotations
 
 from runctl.engine.session import Session, provider_of
-from runctl.errors import RefusedError, RunctlError, UsageError
+from runctl.errors import RefusedError, UsageError
 from runctl.model.spec import Spec
 from runctl.model.wish import InstanceWish
+from runctl.providers.api import Provider
 
 
-def provide_or_forget(session: Session, spec: Spec) -> str:
-    """Return the instance of a first attempt; where none can be had there never was such a run."""
-    try:
-        return _provide(session, spec)
-    except RunctlError:
-        session.ledger.delete_run(spec.run_id)
-        raise
-
-
-def _provide(session: Session, spec: Spec) -> str:
+def place(session: Session, spec: Spec) -> str:
+    """Return the instance of a first attempt; nothing is changed by it, here or elsewhere."""
     provider, named = provider_of(session, spec), spec.target.partition(":")[2]
-    if not provider.is_here:
-        from runctl.engine.there import check_ledger  # noqa: PLC0415 - only for instances
+    if provider.is_here:
+        return find_named(session, spec, named) if named else _this_machine(provider, spec)
+    from runctl.engine.there import check_ledger  # noqa: PLC0415 - only for instances
 
-        check_ledger(session)
-    if named:
-        return find_named(session, spec, named)
+    check_ledger(session)
+    if not named:
+        raise UsageError(
+            f"{spec.target} names no instance, and this version rents none",
+            hint=f"runctl train SCRIPT --on {provider.name}:INSTANCE",
+        )
+    return find_named(session, spec, named)
+
+
+def _this_machine(provider: Provider, spec: Spec) -> str:
     wish = InstanceWish()
     return provider.create(provider.offers(wish)[0], wish, spec.run_id).instance_id
 
