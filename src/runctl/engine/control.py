@@ -105,7 +105,7 @@ def _instance_for(session: Session, run: Run, on: str | None) -> str:
         return find_elsewhere(session, run.spec, on)
     if run.last is not None and not is_revivable(session, run):
         raise InstanceLost(
-            f"{run.last.instance}, where run {run.spec.name} was, is gone",
+            f"{run.last.instance}, where run {run.spec.name} was, does not run any more",
             hint=f"runctl resume {run.run_id} --on aws:INSTANCE",
             run=run.run_id,
         )

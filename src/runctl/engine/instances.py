@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Protocol
 
 from runctl.agent.arrival import read_answer
 from runctl.engine import here
@@ -10,6 +11,34 @@ from runctl.engine.session import Session, provider_of
 from runctl.errors import UsageError
 from runctl.model.run import Run
 from runctl.model.spec import Spec
+
+
+class _Ground(Protocol):
+    """What an attempt stands on: this machine, or an instance that is reached by a transport."""
+
+    def start(
+        self,
+        session: Session,
+        spec: Spec,
+        instance: str,
+        attempt: int,
+        secrets: Mapping[str, str] | None,
+        is_queued: bool,
+    ) -> bytes: ...
+
+    def is_alive(self, session: Session, run: Run) -> bool: ...
+
+    def is_there(self, session: Session, run: Run) -> bool: ...
+
+    def has_started(self, session: Session, run: Run) -> bool: ...
+
+
+def _ground(session: Session, spec: Spec) -> _Ground:
+    if provider_of(session, spec).is_here:
+        return here
+    from runctl.engine import there  # noqa: PLC0415 - what travels is known to it alone
+
+    return there
 
 
 def start_attempt(
@@ -26,12 +55,8 @@ def start_attempt(
     ``secrets`` of None keeps those that the instance has. Safe to do again: an attempt that
     is alive is left alone. Raises InstanceBusy or TransportError.
     """
-    place = (session, spec, instance, attempt)
-    if provider_of(session, spec).is_here:
-        return read_answer(here.start(*place, secrets, is_queued))
-    from runctl.engine import there  # noqa: PLC0415 - what travels is known to it alone
-
-    return read_answer(there.start(*place, secrets, is_queued))
+    ground = _ground(session, spec)
+    return read_answer(ground.start(session, spec, instance, attempt, secrets, is_queued))
 
 
 def collect_secrets(spec_secrets: tuple[str, ...], environ: Mapping[str, str]) -> dict[str, str]:
@@ -47,26 +72,14 @@ def collect_secrets(spec_secrets: tuple[str, ...], environ: Mapping[str, str]) -
 
 def is_alive(session: Session, run: Run) -> bool:
     """Tell whether the last attempt of a run still lives."""
-    if provider_of(session, run.spec).is_here:
-        return here.is_alive(session, run)
-    from runctl.engine import there  # noqa: PLC0415
-
-    return there.is_alive(session, run)
+    return _ground(session, run.spec).is_alive(session, run)
 
 
 def has_started(session: Session, run: Run) -> bool:
     """Tell whether the command of the last attempt was ever started, and can be asked for."""
-    if provider_of(session, run.spec).is_here:
-        return here.has_started(session, run)
-    from runctl.engine import there  # noqa: PLC0415
-
-    return there.has_started(session, run)
+    return _ground(session, run.spec).has_started(session, run)
 
 
 def is_revivable(session: Session, run: Run) -> bool:
     """Tell whether the last attempt's instance is there, to bring its agent back on it."""
-    if provider_of(session, run.spec).is_here:
-        return True
-    from runctl.engine import there  # noqa: PLC0415
-
-    return there.is_there(session, run)
+    return _ground(session, run.spec).is_there(session, run)
