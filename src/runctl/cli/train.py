@@ -12,7 +12,7 @@ from runctl.cli.launching import launch, launch_options
 
 
 @click.command(cls=Command)
-@click.option("--on", metavar="TARGET", help="Where: local, aws, aws:TYPE, ssh:HOST, …")
+@click.option("--on", metavar="TARGET", help="Where: local, or aws:i-… for an instance.")
 @launch_options
 @pass_invocation
 def train(invocation: Invocation, /, **options: Any) -> None:

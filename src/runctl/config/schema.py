@@ -24,7 +24,7 @@ def _about(description: str, minimum: int = 0) -> Meta:
 class RunSettings(Struct, frozen=True, kw_only=True):
     """``[run]``: where and how a run goes."""
 
-    on: Annotated[str, _about("where runs go: local, aws, aws:TYPE, ssh:HOST, …")] = "local"
+    on: Annotated[str, _about("where runs go: local, or aws:i-… for an instance")] = "local"
     retries: Annotated[int, _about("attempts after the first")] = 0
     grace: Annotated[timedelta, _about("from SIGTERM to SIGKILL")] = timedelta(seconds=30)
     max_time: Annotated[timedelta | None, _about("ends the run, over all its attempts")] = None
@@ -75,21 +75,10 @@ class StoreSettings(Struct, frozen=True, kw_only=True):
 
 
 class AwsSettings(Struct, frozen=True, kw_only=True):
-    """``[aws]``: which account, and what instances are like."""
+    """``[aws]``: which account, and how its instances are reached."""
 
     region: Annotated[str | None, _about("the region; none leaves it to AWS's own settings")] = None
     profile: Annotated[str | None, _about("the profile of AWS's own settings")] = None
-    store: Annotated[
-        str | None, _about("s3://bucket/prefix of the runs on AWS; none is what aws setup made")
-    ] = None
-    instance_type: Annotated[str | None, _about("the type where none is named")] = None
-    ami: Annotated[str, _about("an image: an id, al2023, ubuntu or dlami")] = "al2023"
-    instance_profile: Annotated[
-        str | None, _about("the instance profile; none is what aws setup made")
-    ] = None
-    security_groups: Annotated[tuple[str, ...], _about("the security groups of instances")] = ()
-    subnet: Annotated[str | None, _about("the subnet of instances")] = None
-    key_name: Annotated[str | None, _about("the key pair for SSH")] = None
     transport: Annotated[
         Literal["auto", "ssm", "ssh"], _about("how instances are reached; auto is what they have")
     ] = "auto"
