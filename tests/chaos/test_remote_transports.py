@@ -71,7 +71,7 @@ def test_systems_manager_and_a_network_that_is_cut(rig: Rig) -> None:
     ident = rig.world.instance
     error = _failure(SsmTransport(rig.account, ident, rig.depot), lambda: _cut(rig, ident))
     assert "was lost while a command ran" in error.message
-    assert "runctl aws check" in str(error.hint)
+    assert "aws ssm describe-instance-information" in str(error.hint)
     assert rig.objects() == []
 
 

@@ -102,7 +102,7 @@ class TestSsmTransport(TransportContract):
         transport = SsmTransport(rig.account, "i-0123456789abcdef0", rig.depot)
         with pytest.raises(TransportError, match="not Online") as error:
             transport.exec(["true"])
-        assert str(error.value.hint).startswith("runctl aws check")
+        assert str(error.value.hint).startswith("aws ssm describe-instance-information")
         assert rig.objects() == []
 
 

@@ -7,7 +7,6 @@ from botocore.exceptions import ClientError, EndpointConnectionError, NoCredenti
 
 from runctl.aws.account import Account
 from runctl.aws.errors import code_of, translated
-from runctl.aws.names import role_name, store_url
 from runctl.errors import (
     AuthError,
     CapacityError,
@@ -76,10 +75,3 @@ def test_an_account_without_region_or_with_an_unknown_profile_says_what_to_set(
     with pytest.raises(ConfigError, match="absent-profile"):
         Account(profile="absent-profile").client("ec2", region="us-east-1")
     assert Account(given_region="eu-west-1").region == "eu-west-1"
-
-
-def test_names_of_what_setup_makes() -> None:
-    assert store_url("123456789012", "us-east-1", "usr-a") == (
-        "s3://runctl-123456789012-us-east-1/usr-a"
-    )
-    assert role_name("usr-a") == "runctl-usr-a"

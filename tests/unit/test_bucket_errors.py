@@ -6,7 +6,7 @@ import pytest
 from obstore.exceptions import GenericError
 
 from runctl.aws.account import Account
-from runctl.aws.bucketaccess import bucket_endpoint
+from runctl.aws.bucket_access import bucket_endpoint
 from runctl.errors import AuthError, ConfigError, RunctlError, TransportError
 from runctl.store.bucket_errors import refusal_of
 from runctl.store.pace import BUCKET, FOLDER, pace_of

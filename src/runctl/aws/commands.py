@@ -105,7 +105,7 @@ def unreachable(account: Account, instance_id: str, told: str) -> TransportError
     """Return the error, with what its instance lacks as far as EC2 tells it."""
     return TransportError(
         f"{instance_id} cannot be reached over Systems Manager: it {told}",
-        hint=f"runctl aws check ({_known_of(account, instance_id)})",
+        hint=f"aws ssm describe-instance-information ({_known_of(account, instance_id)})",
     )
 
 

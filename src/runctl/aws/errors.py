@@ -62,7 +62,9 @@ def translated(what: str, *, hint: str | None = None) -> Iterator[None]:
             f"{what}: {error}", hint=hint or "aws sso login, or aws configure"
         ) from error
     except BotoCoreError as error:
-        raise TransportError(f"{what}: {error}", hint=hint or "runctl aws check") from error
+        raise TransportError(
+            f"{what}: {error}", hint=hint or "aws sts get-caller-identity"
+        ) from error
 
 
 def _refused(what: str, error: ClientError, hint: str | None) -> RunctlError:
@@ -76,7 +78,7 @@ def _kind_of(code: str) -> tuple[type[RunctlError], str | None]:
     if code in _LOGIN_CODES:
         return AuthError, "aws sso login, or aws configure"
     if code in _DENIED_CODES:
-        return AuthError, "runctl aws check"
+        return AuthError, "aws sts get-caller-identity"
     if code in _CAPACITY_CODES:
         return CapacityError, None
     if code in _CONFLICT_CODES:

@@ -36,7 +36,7 @@ def refusal_of(error: Exception, url: str, key: str) -> RunctlError:
     if isinstance(error, AlreadyExistsError):
         return ObjectExists(f"{url}/{key} exists already", key=key)
     if code == "NoSuchBucket":
-        return NothingFound(f"there is no bucket for {url}", hint="runctl aws setup")
+        return NothingFound(f"there is no bucket for {url}", hint=f"aws s3 mb {url}")
     if code in _REGION or "redirect without LOCATION" in told:
         return ConfigError(
             f"{url} is not in the region that was asked: {words or 'S3 answers elsewhere'}",

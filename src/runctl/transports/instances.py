@@ -47,7 +47,7 @@ class Ways:
         if self.forced == "auto" and "KeyName" not in instance:
             raise ConflictError(
                 f"{instance_id} has neither an instance profile nor a key pair to be reached with",
-                hint="runctl aws setup, and then an instance with its profile",
+                hint="aws ec2 associate-iam-instance-profile …, of one that allows it",
             )
         return SshTransport(self._target(instance_id, instance))
 
@@ -58,7 +58,9 @@ class Ways:
             for one in group["Instances"]:
                 found: Mapping[str, Any] = one
                 return found
-        raise NotFoundError(f"there is no instance {instance_id}", hint="runctl aws list")
+        raise NotFoundError(
+            f"there is no instance {instance_id}", hint="aws ec2 describe-instances"
+        )
 
     def _target(self, instance_id: str, instance: Mapping[str, Any]) -> SshTarget:
         host = instance.get("PublicIpAddress") or instance.get("PrivateIpAddress")

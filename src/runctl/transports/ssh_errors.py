@@ -7,7 +7,7 @@ from runctl.errors import AuthError, IntegrityError, RefusedError, RunctlError, 
 _NOT_REACHED = (
     ("Connection refused", "nothing listens there; sshd may not have started yet"),
     ("timed out", "see that its security group and its route let port 22 in"),
-    ("not responding", "runctl aws list"),
+    ("not responding", "aws ec2 describe-instances"),
     ("No route to host", "see that it runs, and that this machine has a route to it"),
     ("Could not resolve hostname", "see that the name is spelt as in DNS"),
 )
@@ -31,7 +31,9 @@ def failure(host: str, known_hosts: str, words: str) -> RunctlError:
             f"{host} lets nobody in with this key: {_last(words)}",
             hint="see that the identity file is of the instance's key pair, with mode 0600",
         )
-    hint = next((hint for sign, hint in _NOT_REACHED if sign in words), "runctl aws list")
+    hint = next(
+        (hint for sign, hint in _NOT_REACHED if sign in words), "aws ec2 describe-instances"
+    )
     return TransportError(f"{host} cannot be reached over SSH: {_last(words)}", hint=hint)
 
 

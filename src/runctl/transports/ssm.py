@@ -72,7 +72,9 @@ class SsmTransport:
         line, _, rest = told.partition("\n")
         if not line.startswith("ended "):
             words = rest.strip() or "it said nothing"
-            raise TransportError(f"{self.instance_id}: {words}", hint="runctl aws check")
+            raise TransportError(
+                f"{self.instance_id}: {words}", hint="aws ssm describe-instance-information"
+            )
         _, size, digest, way = line.split()
         with tempfile.TemporaryFile() as both:
             if way == "store":
