@@ -9,12 +9,13 @@ from pathlib import Path
 from typing import Any
 
 import runctl
+from runctl.client.instances import Instances
 from runctl.engine.rehearsal import Rehearsal
 
 PAGE = Path(__file__).parents[1] / "docs" / "reference" / "python.md"
 WIDTH = 88
 HEAD = """\
-<!-- Made from src/runctl/client.py by `make reference`. -->
+<!-- Made from src/runctl/client by `make reference`. -->
 # Python
 
 All that the command line does, `runctl.Client` does, with typed results. Errors are those of
@@ -45,9 +46,9 @@ def page() -> str:
     names = ", ".join(f"`runctl.{name}`" for name in runctl.__all__)
     start = f"```python\n{signature('Client', runctl.Client.__init__)}\n```\n"
     client = section("runctl.Client", runctl.Client, start)
-    return (
-        HEAD.format(names=names) + client + "\n" + section("What Client.cloud returns", Rehearsal)
-    )
+    returned = {"Client.instances": Instances, "Client.cloud": Rehearsal}
+    others = [section(f"What {name} returns", one) for name, one in returned.items()]
+    return HEAD.format(names=names) + "\n".join([client, *others])
 
 
 def section(title: str, one: type, start: str = "") -> str:

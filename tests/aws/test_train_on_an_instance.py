@@ -21,6 +21,7 @@ PATIENCE_S = 150.0
 @pytest.fixture(scope="module")
 def rig(local_cloud: CloudProcess) -> Iterator[Rig]:
     made = Rig(local_cloud)
+    assert made.world.instance  # made first: until it is, EC2 may not know its profile yet
     yield made
     assert made.world.end() == []
 
@@ -77,10 +78,11 @@ def test_it_is_stopped_and_asked_on_request(instance: str, in_s3: BucketScene) -
 def _await_state(in_s3: BucketScene, run_id: str, state: str) -> None:
     deadline = time.monotonic() + PATIENCE_S
     while True:
-        told = in_s3.type("status", run_id, "--output", "json").stdout
-        if json.loads(told)["state"] == state:
+        told = in_s3.type("status", run_id, "--output", "json")
+        assert told.returncode == 0, told.stdout + told.stderr
+        if json.loads(told.stdout)["state"] == state:
             return
-        assert time.monotonic() < deadline, told
+        assert time.monotonic() < deadline, told.stdout
         time.sleep(0.5)
 
 

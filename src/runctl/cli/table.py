@@ -20,6 +20,7 @@ COMMANDS = {
     "exec": ("runctl.cli.exec:exec_", "Run a command beside the training."),
     "pull": ("runctl.cli.pull:pull", "Bring the outputs of a run here."),
     "checkpoint": ("runctl.cli.checkpoint:checkpoint", "List, verify and clean up checkpoints."),
+    "aws": ("runctl.cli.aws:aws", "Rent instances of EC2, train on them, end them."),
     "cloud": ("runctl.cli.cloud:cloud", "Rehearse on a local cloud, free of charge."),
     "init": ("runctl.cli.init:init", "Prepare this folder, and your owner id."),
     "config": ("runctl.cli.config:config", "Show and change settings."),

@@ -63,12 +63,17 @@ class Session:
         )
 
 
-def provider_of(session: Session, spec: Spec) -> Provider:
-    """Return the provider of a run's target, such as ``local`` or ``aws:i-0123456789abcdef0``."""
+def open_named(session: Session, name: str) -> Provider:
+    """Return the provider of a name, such as ``aws``."""
     surroundings = Surroundings(
         account=session.account, owner=lambda: owner_id(session.user_dir), ways=session.ways
     )
-    return open_provider(spec.target.partition(":")[0], surroundings)
+    return open_provider(name, surroundings)
+
+
+def provider_of(session: Session, spec: Spec) -> Provider:
+    """Return the provider of a run's target, such as ``local`` or ``aws:i-0123456789abcdef0``."""
+    return open_named(session, spec.target.partition(":")[0])
 
 
 def connect(session: Session, spec: Spec, instance: str) -> Transport:

@@ -1,4 +1,4 @@
-"""The composition root, and the library: all that the command line does, a program can do.
+"""The client, which puts all together and gives it to commands and programs.
 
 client = runctl.Client()
 run = client.train(LaunchRequest(script="train.py"))
@@ -34,8 +34,9 @@ from runctl.model.views import (
 # Imported where they are used: a command pays only for what it does.
 if TYPE_CHECKING:
     from runctl.agent.plan import BucketPlan
+    from runctl.client.instances import Instances
     from runctl.config import Config, ConfigFile, Setting
-    from runctl.engine.rehearsal import Rehearsal as Rehearsal  # noqa: PLC0414 - for others, too
+    from runctl.engine.rehearsal import Rehearsal
     from runctl.engine.session import Session
     from runctl.store.s3 import BucketAccess
 
@@ -289,6 +290,15 @@ class Client:
             only=only,
             is_dry_run=is_dry_run,
         )
+
+    # -- instances
+
+    def instances(self, provider: str = "aws") -> Instances:
+        """Return the instances of a provider: to rent, list and end them."""
+        from runctl.client.instances import Instances  # noqa: PLC0415
+        from runctl.engine.session import open_named  # noqa: PLC0415
+
+        return Instances(self._session, open_named(self._session, provider))
 
     # -- rehearsing
 

@@ -1,0 +1,13 @@
+"""The composition root, and the library: all that the command line does, a program can do."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from runctl.client.client import Client
+
+if TYPE_CHECKING:  # what the client's methods return: imported by those who have them already
+    from runctl.client.instances import Instances as Instances
+    from runctl.engine.rehearsal import Rehearsal as Rehearsal
+
+__all__ = ["Client"]

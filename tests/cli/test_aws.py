@@ -1,0 +1,20 @@
+"""What ``runctl aws`` prints without an account: its help, and what has to be set first."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.cli.conftest import Golden
+from tests.scene import Scene
+
+CASES = {
+    "help": ["--help"],
+    "list-no-region": ["list"],
+    "list-no-region-json": ["list", "-o", "json"],
+}
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_command(scene: Scene, golden: Golden, name: str) -> None:
+    scene.env["AWS_EC2_METADATA_DISABLED"] = "true"
+    golden(f"aws-{name}", scene.type("aws", *CASES[name]))
