@@ -3,5 +3,6 @@
 from __future__ import annotations
 
 OWNER_TAG = "runctl:owner"
+PRICE_TAG = "runctl:usd-per-hour"  # when it was launched; a spot price moves
 PROJECT_TAG = "runctl:project"
 TOKEN_TAG = "runctl:token"  # noqa: S105 - no secret: what tells one launch from another

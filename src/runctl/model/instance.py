@@ -37,7 +37,10 @@ class Offer(Value, frozen=True, kw_only=True):
 
 
 class Instance(Value, frozen=True, kw_only=True):
-    """A machine that a provider knows. ``is_ours``: it bears our owner tag."""
+    """A machine that a provider knows. ``is_ours``: it bears our owner tag.
+
+    ``usd_per_hour`` is the price when it was launched; None is unknown, never 0.
+    """
 
     provider: str
     instance_id: str
@@ -51,3 +54,4 @@ class Instance(Value, frozen=True, kw_only=True):
     is_spot: bool = False
     launched_at: datetime | None = None
     address: str | None = None
+    usd_per_hour: Decimal | None = None

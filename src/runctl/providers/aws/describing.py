@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
+from decimal import Decimal, InvalidOperation
 from typing import Any
 
-from runctl.aws.tags import OWNER_TAG, PROJECT_TAG
+from runctl.aws.tags import OWNER_TAG, PRICE_TAG, PROJECT_TAG
 from runctl.errors import NotFoundError
 from runctl.model.instance import Instance, InstanceState
 
@@ -35,7 +37,16 @@ def read_instance(told: Mapping[str, Any], owner: str) -> Instance:
         is_spot=told.get("InstanceLifecycle") == "spot",
         launched_at=told.get("LaunchTime"),
         address=told.get("PublicIpAddress") or told.get("PrivateIpAddress"),
+        usd_per_hour=_read_price(tags.get(PRICE_TAG, "")),
     )
+
+
+def _read_price(text: str) -> Decimal | None:
+    """Read the tag that the launch wrote; anybody may have changed it since."""
+    with suppress(InvalidOperation):
+        price = Decimal(text)
+        return price if price.is_finite() and price >= 0 else None
+    return None
 
 
 def not_found(instance_id: str, region: str) -> NotFoundError:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from typing import Any
 
-from runctl.aws.tags import OWNER_TAG, PROJECT_TAG, TOKEN_TAG
+from runctl.aws.tags import OWNER_TAG, PRICE_TAG, PROJECT_TAG, TOKEN_TAG
 from runctl.model.instance import Offer
 from runctl.model.wish import InstanceWish
 from runctl.providers.aws.images import Image
@@ -48,7 +48,14 @@ def _root(image: Image, wish: InstanceWish) -> dict[str, Any]:
 
 
 def _tags(offer: Offer, wish: InstanceWish, owner: str, token: str) -> list[dict[str, Any]]:
-    tags = {OWNER_TAG: owner, TOKEN_TAG: token, PROJECT_TAG: wish.project, "Name": wish.name}
+    price = None if offer.usd_per_hour is None else f"{offer.usd_per_hour:f}"
+    tags = {
+        OWNER_TAG: owner,
+        TOKEN_TAG: token,
+        PRICE_TAG: price,
+        PROJECT_TAG: wish.project,
+        "Name": wish.name,
+    }
     listed = [{"Key": key, "Value": value} for key, value in tags.items() if value]
     kinds = (*_TAGGED, "spot-instances-request") if offer.is_spot else _TAGGED
     return [{"ResourceType": kind, "Tags": listed} for kind in kinds]
