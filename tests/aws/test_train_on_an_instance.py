@@ -63,6 +63,27 @@ def _go_on(in_s3: BucketScene, run_id: str) -> None:
     assert in_s3.keys_of("runs/") == []
 
 
+def test_an_instance_is_trained_on_and_monitored(
+    rig: Rig, instance: str, in_s3: BucketScene
+) -> None:
+    fill(in_s3)
+    done = in_s3.type("aws", "train", instance, "steps.py", "-o", "id", timeout_s=PATIENCE_S)
+    assert done.returncode == 0, done.stderr
+    run_id = done.stdout.decode().strip()
+    seen = in_s3.type("aws", "monitor", instance, "-f", timeout_s=PATIENCE_S)
+    assert (seen.returncode, b"from step 0" in seen.stdout) == (20, True), seen.stderr
+    assert in_s3.type("aws", "logs", instance).stdout == seen.stdout
+    assert _tags(rig, instance)["runctl:run"] == run_id
+    waited = in_s3.type("aws", "run", instance, "steps.py", "--wait", timeout_s=PATIENCE_S)
+    assert (waited.returncode, b"from step 0" in waited.stdout) == (20, True), waited.stderr
+    assert _tags(rig, instance)["runctl:run"] != run_id
+
+
+def _tags(rig: Rig, ident: str) -> dict[str, str]:
+    told = rig.world.client("ec2").describe_instances(InstanceIds=[ident])
+    return {tag["Key"]: tag["Value"] for tag in told["Reservations"][0]["Instances"][0]["Tags"]}
+
+
 def test_it_is_stopped_and_asked_on_request(instance: str, in_s3: BucketScene) -> None:
     fill(in_s3)
     on = ("--on", f"aws:{instance}")

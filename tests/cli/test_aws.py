@@ -9,6 +9,8 @@ from tests.scene import Scene
 
 CASES = {
     "help": ["--help"],
+    "help-monitor": ["monitor", "--help"],
+    "monitor-no-region": ["watch", "i-0123456789abcdef0", "-f"],
     "list-no-region": ["list"],
     "list-no-region-json": ["list", "-o", "json"],
 }

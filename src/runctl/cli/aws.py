@@ -5,12 +5,16 @@ from __future__ import annotations
 from runctl.cli.command import LazyGroup
 
 COMMANDS = {
+    "train": ("runctl.cli.aws_train:train", "Run a training script on an instance."),
+    "monitor": ("runctl.cli.aws_train:monitor", "Print what the run on an instance prints."),
     "list": ("runctl.cli.aws_looking:list_", "List your instances."),
 }
+ALIASES = {"run": "train", "watch": "monitor", "logs": "monitor"}
 
 aws = LazyGroup(
     "aws",
     COMMANDS,
+    ALIASES,
     help="""Rent instances of EC2, train on them, end them.
 
 An instance is yours if it bears your owner tag; no other is ever changed.

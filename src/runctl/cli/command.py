@@ -63,11 +63,21 @@ class Group(click.Group):
 
 
 class LazyGroup(Group):
-    """A group that imports a command when it is called; ``table`` has its place and its help."""
+    """A group that imports a command when it is called; ``table`` has its place and its help.
 
-    def __init__(self, name: str, table: Mapping[str, tuple[str, str]], **attributes: Any) -> None:
+    ``aliases`` are other names of its commands: the help tells them beside the first.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        table: Mapping[str, tuple[str, str]],
+        aliases: Mapping[str, str] | None = None,
+        **attributes: Any,
+    ) -> None:
         super().__init__(name, **attributes)
         self._table = table
+        self._aliases = aliases or {}
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         del ctx
@@ -75,6 +85,7 @@ class LazyGroup(Group):
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         del ctx
+        cmd_name = self._aliases.get(cmd_name, cmd_name)
         if cmd_name not in self._table:
             return None
         module, _, attribute = self._table[cmd_name][0].partition(":")
@@ -83,14 +94,21 @@ class LazyGroup(Group):
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        if args[0] not in self._table and not args[0].startswith("-"):
+        known = {*self._table, *self._aliases}
+        if args[0] not in known and not args[0].startswith("-"):
             raise click.exceptions.NoSuchCommand(args[0], possibilities=self._table, ctx=ctx)
         return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         del ctx
         with formatter.section("Commands"):
-            formatter.write_dl([(name, text) for name, (_, text) in self._table.items()])
+            formatter.write_dl(
+                [(name, text + self._also(name)) for name, (_, text) in self._table.items()]
+            )
+
+    def _also(self, name: str) -> str:
+        others = [alias for alias, of in self._aliases.items() if of == name]
+        return f" Also: {', '.join(others)}." if others else ""
 
     def shell_complete(self, ctx: click.Context, incomplete: str) -> list[Any]:
         from click.shell_completion import CompletionItem  # noqa: PLC0415

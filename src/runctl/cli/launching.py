@@ -35,6 +35,7 @@ _SETTINGS = {
     "install": "environment.install",
 }
 
+detach_option = click.option("--detach", is_flag=True, help="Return once the run has started.")
 launch_options = together(
     click.option("--name", help="A name for the run."),
     click.option(
@@ -58,7 +59,6 @@ launch_options = together(
     click.option("--grace", type=Duration(), help="From SIGTERM to SIGKILL."),
     click.option("--gpus", metavar="0,1", help="The GPUs that the run claims."),
     click.option("--queue", is_flag=True, help="Wait where the GPUs are taken."),
-    click.option("--detach", is_flag=True, help="Return once the run has started."),
     click.option("--dry-run", is_flag=True, help="Say what would be done; do nothing."),
     click.option("--project-root", metavar="FOLDER", help="The folder whose files travel."),
     click.option("--python", metavar="VERSION", help="Such as 3.12."),

@@ -8,12 +8,13 @@ import click
 
 from runctl.cli.command import Command
 from runctl.cli.invocation import Invocation, pass_invocation
-from runctl.cli.launching import launch, launch_options
+from runctl.cli.launching import detach_option, launch, launch_options
 
 
 @click.command(cls=Command)
 @click.option("--on", metavar="TARGET", help="Where: local, or aws:i-… for an instance.")
 @launch_options
+@detach_option
 @pass_invocation
 def train(invocation: Invocation, /, **options: Any) -> None:
     """Run SCRIPT, a .py, a shell script or an executable, and follow it until it is over.

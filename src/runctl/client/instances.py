@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from runctl.errors import RunNotFound
 from runctl.model.instance import GONE, Instance
 
 # Imported where they are used: a command pays only for what it does.
@@ -23,3 +24,13 @@ class Instances:
         """Return the instances that bear our owner tag; ``is_all``: those that are ended, too."""
         found = self._provider.find()
         return [one for one in found if is_all or one.state not in GONE]
+
+    def last_run(self, instance_id: str) -> str:
+        """Return the id of the run that was started last on an instance; RunNotFound if none."""
+        run_id = self._provider.describe(instance_id).run
+        if run_id is None:
+            raise RunNotFound(
+                f"no run was started on {instance_id}",
+                hint=f"runctl aws train {instance_id} SCRIPT",
+            )
+        return run_id

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from contextlib import suppress
 from datetime import timedelta
 from typing import Any, cast
 
@@ -14,10 +15,11 @@ from runctl.agent.plan import BucketPlan
 from runctl.engine.arrival.beginning import begin
 from runctl.engine.arrival.parts import LinkedObjects
 from runctl.engine.session import Session, connect, provider_of
-from runctl.errors import ConfigError, NotFoundError, TransportError
+from runctl.errors import AuthError, ConfigError, NotFoundError, TransportError
 from runctl.model.instance import InstanceState
 from runctl.model.run import Attempt, Run
 from runctl.model.spec import Spec
+from runctl.providers.api import SupportsMarks
 
 # An agent gives a sign of life each 15 s; a start, with all that has to arrive, takes less.
 QUIET_TIME = timedelta(seconds=45)
@@ -56,9 +58,14 @@ def start(
         is_queued=is_queued,
         secrets=None if secrets is None else dict(secrets),
     )
-    transport = connect(session, spec, instance)
+    provider = provider_of(session, spec)
+    transport = provider.connect(instance)
     objects = cast(LinkedObjects, session.ledger.objects)  # a bucket, as was just checked
-    return begin(transport, order, objects, session.cache_dir, session.environ)
+    told = begin(transport, order, objects, session.cache_dir, session.environ)
+    if isinstance(provider, SupportsMarks):
+        with suppress(AuthError):  # who may not tag it has a run all the same
+            provider.mark(instance, spec.run_id, attempt)
+    return told
 
 
 def is_there(session: Session, run: Run) -> bool:

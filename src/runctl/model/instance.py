@@ -39,6 +39,7 @@ class Offer(Value, frozen=True, kw_only=True):
 class Instance(Value, frozen=True, kw_only=True):
     """A machine that a provider knows. ``is_ours``: it bears our owner tag.
 
+    ``run`` is the last one that was started on it.
     ``usd_per_hour`` is the price when it was launched; None is unknown, never 0.
     """
 
@@ -54,4 +55,5 @@ class Instance(Value, frozen=True, kw_only=True):
     is_spot: bool = False
     launched_at: datetime | None = None
     address: str | None = None
+    run: str | None = None
     usd_per_hour: Decimal | None = None

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from runctl.model.instance import Instance, Offer
 from runctl.model.wish import InstanceWish
@@ -71,4 +71,13 @@ class Provider(Protocol):
 
     def instance_root(self, instance_id: str, environ: Mapping[str, str]) -> Path:
         """Return the folder on the instance where attempts live."""
+        ...
+
+
+@runtime_checkable
+class SupportsMarks(Protocol):
+    """Providers whose instances can say which run they are for, to whoever lists them."""
+
+    def mark(self, instance_id: str, run_id: str, attempt: int) -> None:
+        """Write down that this attempt is being started on the instance."""
         ...

@@ -7,7 +7,7 @@ from contextlib import suppress
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
-from runctl.aws.tags import OWNER_TAG, PRICE_TAG, PROJECT_TAG
+from runctl.aws.tags import OWNER_TAG, PRICE_TAG, PROJECT_TAG, RUN_TAG
 from runctl.errors import NotFoundError
 from runctl.model.instance import Instance, InstanceState
 
@@ -37,6 +37,7 @@ def read_instance(told: Mapping[str, Any], owner: str) -> Instance:
         is_spot=told.get("InstanceLifecycle") == "spot",
         launched_at=told.get("LaunchTime"),
         address=told.get("PublicIpAddress") or told.get("PrivateIpAddress"),
+        run=tags.get(RUN_TAG),
         usd_per_hour=_read_price(tags.get(PRICE_TAG, "")),
     )
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from runctl.aws.account import Account
 from runctl.aws.errors import translated
-from runctl.aws.tags import OWNER_TAG, TOKEN_TAG
+from runctl.aws.tags import ATTEMPT_TAG, OWNER_TAG, RUN_TAG, TOKEN_TAG
 from runctl.errors import ProviderError, RefusedError, RunctlError, TransportError
 from runctl.model.instance import GONE, Instance, Offer
 from runctl.model.wish import InstanceWish
@@ -85,6 +85,12 @@ class AwsProvider:
         del environ  # that of this machine
         done = self.connect(instance_id).exec(["sh", "-c", 'printf %s "$HOME"'])
         return Path(done.stdout.decode()) / ".runctl" / "instance"
+
+    def mark(self, instance_id: str, run_id: str, attempt: int) -> None:
+        tags = {RUN_TAG: run_id, ATTEMPT_TAG: str(attempt)}
+        listed = [{"Key": key, "Value": value} for key, value in tags.items()]
+        with translated(f"{instance_id} cannot be tagged with its run"):
+            self._ec2.create_tags(Resources=[instance_id], Tags=listed)
 
     # -- looking
 
