@@ -87,6 +87,12 @@ class AmbiguousRun(ConflictError):
     code = "ambiguous-run"
 
 
+class AmbiguousInstance(ConflictError):
+    """More than one instance of ours bears this name."""
+
+    code = "ambiguous-instance"
+
+
 class RunFinished(ConflictError):
     """The run has ended; the request needs one that has not."""
 

@@ -1,0 +1,64 @@
+"""Instances and a provider that exist in memory alone, for tests of what decides about them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import msgspec
+
+from runctl.errors import NotFoundError, RefusedError
+from runctl.model.instance import Instance, InstanceState, Offer
+from runctl.model.wish import InstanceWish
+from runctl.transports.api import Transport
+
+
+def make_instance(ident: str, **changes: object) -> Instance:
+    """Return a running instance of ours, but for the changes."""
+    made = Instance(
+        provider="fake",
+        instance_id=ident,
+        type="t3.micro",
+        state=InstanceState.RUNNING,
+        is_ours=True,
+    )
+    return msgspec.structs.replace(made, **changes)
+
+
+class FakeProvider:
+    """It knows what it was given; ``ended`` has what it was told to terminate, in order."""
+
+    name = "fake"
+    is_here = False
+    is_exclusive = True
+
+    def __init__(self, instances: Sequence[Instance]) -> None:
+        self.known = {one.instance_id: one for one in instances}
+        self.ended: list[str] = []
+
+    def offers(self, wish: InstanceWish) -> Sequence[Offer]:
+        raise AssertionError(f"nobody asks for offers: {wish}")
+
+    def create(self, offer: Offer, wish: InstanceWish, token: str) -> Instance:
+        raise AssertionError(f"nobody rents: {offer}, {wish}, {token}")
+
+    def describe(self, instance_id: str) -> Instance:
+        if instance_id not in self.known:
+            raise NotFoundError(f"there is no instance {instance_id}", hint="runctl aws list")
+        return self.known[instance_id]
+
+    def find(self) -> Sequence[Instance]:
+        return [one for one in self.known.values() if one.is_ours]
+
+    def terminate(self, instance_id: str) -> None:
+        found = self.describe(instance_id)
+        if not found.is_ours:
+            raise RefusedError(f"{instance_id} is not ours to end")
+        self.ended.append(instance_id)
+        self.known[instance_id] = msgspec.structs.replace(found, state=InstanceState.TERMINATED)
+
+    def connect(self, instance_id: str) -> Transport:
+        raise AssertionError(f"nobody connects to {instance_id}")
+
+    def instance_root(self, instance_id: str, environ: Mapping[str, str]) -> Path:
+        raise AssertionError(f"nobody asks for the root of {instance_id}: {environ}")
