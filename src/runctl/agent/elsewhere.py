@@ -25,6 +25,7 @@ class StartOrder(Record, frozen=True, kw_only=True):
     instance: str
     store: str
     is_exclusive: bool
+    ends_instance: bool = False
     bucket: BucketPlan | None = None
     gpus: tuple[int, ...] = ()
     is_queued: bool = False
@@ -47,6 +48,7 @@ def start(order: bytes, environ: Mapping[str, str]) -> int:
         instance_root=str(instance_root(environ)),
         base_python=find_base_python(environ),
         is_exclusive=wish.is_exclusive,
+        ends_instance=wish.ends_instance,
         bucket=wish.bucket,
     )
     asked = make_order(plan, wish.secrets, gpus=wish.gpus, is_queued=wish.is_queued)

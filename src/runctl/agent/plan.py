@@ -22,7 +22,10 @@ class BucketPlan(Value, frozen=True, kw_only=True):
 
 
 class Plan(Record, frozen=True, kw_only=True):
-    """Which attempt this is, and where its things are. ``store`` is the ledger's root."""
+    """Which attempt this is, and where its things are. ``store`` is the ledger's root.
+
+    ``ends_instance``: the instance is there for this run, and is to end with it.
+    """
 
     run_id: str
     attempt: int
@@ -31,6 +34,7 @@ class Plan(Record, frozen=True, kw_only=True):
     instance_root: str
     base_python: str
     is_exclusive: bool = False
+    ends_instance: bool = False
     bucket: BucketPlan | None = None
 
     @property

@@ -53,6 +53,7 @@ def start(
         instance=instance,
         store=session.ledger.objects.url,
         is_exclusive=provider_of(session, spec).is_exclusive,
+        ends_instance=spec.ends_instance,
         bucket=check_ledger(session),
         gpus=spec.gpus,
         is_queued=is_queued,

@@ -63,7 +63,7 @@ class Limits(Value, frozen=True, kw_only=True):
 
 
 class Spec(Record, frozen=True, kw_only=True):
-    """The whole request."""
+    """The whole request. ``ends_instance``: once the run is over, its instance is to end."""
 
     run_id: str
     name: str
@@ -77,4 +77,5 @@ class Spec(Record, frozen=True, kw_only=True):
     checkpoint: CheckpointWish = CheckpointWish()
     limits: Limits = Limits()
     gpus: tuple[int, ...] = ()
+    ends_instance: bool = False
     runctl_version: str

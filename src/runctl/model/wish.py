@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from decimal import Decimal
 
 from runctl.model.codec import Value
@@ -11,6 +12,8 @@ class InstanceWish(Value, frozen=True, kw_only=True):
     """Sizes are in GiB, prices in US dollars an hour; None leaves it to the provider.
 
     ``image``: an id, or one of the names that the provider knows.
+    What ends the instance by itself: ``ttl`` counts from its first boot, ``idle_stop`` from when
+    no run was on it; with ``ends_on_request`` a run ends it (``Spec.ends_instance``).
     """
 
     types: tuple[str, ...] = ()
@@ -25,3 +28,6 @@ class InstanceWish(Value, frozen=True, kw_only=True):
     subnet: str | None = None
     project: str | None = None
     name: str | None = None
+    ttl: timedelta | None = None
+    idle_stop: timedelta | None = None
+    ends_on_request: bool = False
