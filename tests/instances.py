@@ -50,9 +50,9 @@ class FakeProvider:
     def find(self) -> Sequence[Instance]:
         return [one for one in self.known.values() if one.is_ours]
 
-    def terminate(self, instance_id: str) -> None:
+    def terminate(self, instance_id: str, *, is_foreign: bool = False) -> None:
         found = self.describe(instance_id)
-        if not found.is_ours:
+        if not (found.is_ours or is_foreign):
             raise RefusedError(f"{instance_id} is not ours to end")
         self.ended.append(instance_id)
         self.known[instance_id] = msgspec.structs.replace(found, state=InstanceState.TERMINATED)

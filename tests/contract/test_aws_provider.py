@@ -9,12 +9,18 @@ from typing import Any
 
 import pytest
 
-from runctl.errors import CapacityError, NotFoundError, RefusedError, UsageError
+from runctl.errors import (
+    CapacityError,
+    ConflictError,
+    NotFoundError,
+    RefusedError,
+    UsageError,
+)
 from runctl.model.instance import GONE, Instance, InstanceState
 from runctl.model.wish import InstanceWish
 from runctl.providers.api import Provider, Surroundings
 from runctl.providers.aws.provider import AwsProvider
-from runctl.testing.providers import RentingContract
+from runctl.testing.providers import PowerContract, VolumesContract
 from runctl.transports.instances import Ways
 from runctl.transports.ssh import SshTransport
 from tests.cloud_instances import Rig
@@ -39,7 +45,7 @@ def _provider(rig: Rig, owner: str = OWNER) -> AwsProvider:
     return AwsProvider(Surroundings(lambda: rig.account, lambda: owner, ways))
 
 
-class TestAwsProvider(RentingContract):
+class TestAwsProvider(PowerContract, VolumesContract):
     @pytest.fixture(autouse=True)
     def _rig(self, rig: Rig) -> None:
         self.rig = rig
@@ -166,7 +172,7 @@ def test_what_another_owner_has_tagged_is_not_ours(rig: Rig, rented: list[str]) 
     ident = _rent(rig, rented, SMALL, "token-5").instance_id
     other = _provider(rig, "usr-fedcba9876543210")
     assert ident not in [one.instance_id for one in other.find()]
-    with pytest.raises(RefusedError, match="not ours to end"):
+    with pytest.raises(RefusedError, match="not ours to change or to end"):
         other.terminate(ident)
     assert _described(rig, ident)["State"]["Name"] in ("pending", "running")
     _provider(rig).terminate(ident)
@@ -198,3 +204,70 @@ def test_what_cannot_be_rented_says_why(rig: Rig) -> None:
             provider.create(provider.offers(SMALL)[0], SMALL, "token-7")
     finally:
         rig.cloud.control("POST", "faults/clear", {})
+
+
+def _up(rig: Rig, ident: str) -> None:
+    waiter = rig.world.client("ec2").get_waiter("instance_running")
+    waiter.wait(InstanceIds=[ident], WaiterConfig={"Delay": 1, "MaxAttempts": 60})
+
+
+def test_a_spot_instance_of_one_time_is_not_stopped(rig: Rig, rented: list[str]) -> None:
+    wish = InstanceWish(types=("t3.micro",), is_spot=True)
+    ident = _rent(rig, rented, wish, "token-10").instance_id
+    _up(rig, ident)
+    with pytest.raises(ConflictError, match="spot market, for one time") as caught:
+        _provider(rig).stop(ident)
+    assert caught.value.hint == f"runctl aws terminate {ident}"
+    assert _described(rig, ident)["State"]["Name"] == "running"
+
+
+@pytest.mark.parametrize(
+    ("attribute", "verb"), [("DisableApiTermination", "terminate"), ("DisableApiStop", "stop")]
+)
+def test_what_protects_an_instance_is_said(
+    rig: Rig, rented: list[str], attribute: str, verb: str
+) -> None:
+    ident = _rent(rig, rented, SMALL, f"token-{verb}").instance_id
+    _up(rig, ident)
+    ec2 = rig.world.client("ec2")
+    ec2.modify_instance_attribute(InstanceId=ident, **{attribute: {"Value": True}})
+    try:
+        with pytest.raises(ConflictError, match=f"{ident} is protected") as caught:
+            getattr(_provider(rig), verb)(ident)
+        assert f"--instance-id {ident} --no-disable-api-{verb[:4]}" in str(caught.value.hint)
+        assert _described(rig, ident)["State"]["Name"] == "running"
+    finally:
+        ec2.modify_instance_attribute(InstanceId=ident, **{attribute: {"Value": False}})
+    getattr(_provider(rig), verb)(ident)
+
+
+def test_one_that_is_named_as_foreign_is_ended(rig: Rig, rented: list[str]) -> None:
+    ident = _rent(rig, rented, SMALL, "token-11").instance_id
+    _provider(rig, "usr-fedcba9876543210").terminate(ident, is_foreign=True)
+    assert _described(rig, ident)["State"]["Name"] in ("shutting-down", "terminated")
+
+
+def test_volumes_tell_what_stays_and_what_it_costs(rig: Rig, rented: list[str]) -> None:
+    ident = _rent(rig, rented, SMALL, "token-12").instance_id
+    _up(rig, ident)
+    ec2, provider = rig.world.client("ec2"), _provider(rig)
+    tags = [{"ResourceType": "volume", "Tags": [{"Key": "runctl:owner", "Value": OWNER}]}]
+    zone = _described(rig, ident)["Placement"]["AvailabilityZone"]
+    made = ec2.create_volume(
+        AvailabilityZone=zone, Size=100, VolumeType="gp3", Iops=4000, TagSpecifications=tags
+    )["VolumeId"]
+    try:
+        ec2.get_waiter("volume_available").wait(VolumeIds=[made], WaiterConfig={"Delay": 1})
+        [spare] = provider.spare_volumes()
+        # 100 GiB at $0.08, and 1,000 IOPS above those that are free at $0.005
+        assert (spare.volume_id, spare.gib, spare.usd_per_month) == (made, 100, Decimal(13))
+        ec2.attach_volume(VolumeId=made, InstanceId=ident, Device="/dev/sdf")
+        found = {one.volume_id: one for one in provider.volumes(ident)}
+        assert found.pop(made).is_kept
+        [root] = found.values()
+        assert not root.is_kept
+        assert provider.spare_volumes() == []
+    finally:
+        provider.terminate(ident)
+        ec2.get_waiter("instance_terminated").wait(InstanceIds=[ident], WaiterConfig={"Delay": 1})
+        ec2.delete_volume(VolumeId=made)

@@ -39,7 +39,8 @@ class Offer(Value, frozen=True, kw_only=True):
 class Instance(Value, frozen=True, kw_only=True):
     """A machine that a provider knows. ``is_ours``: it bears our owner tag.
 
-    ``run`` is the last one that was started on it.
+    ``run`` is the last one that was started on it. ``launched_at`` is when it was started last,
+    ``halted_at`` when it was stopped or ended, where that is told.
     ``usd_per_hour`` is the price when it was launched; None is unknown, never 0.
     """
 
@@ -57,3 +58,25 @@ class Instance(Value, frozen=True, kw_only=True):
     address: str | None = None
     run: str | None = None
     usd_per_hour: Decimal | None = None
+    halted_at: datetime | None = None
+    state_reason: str | None = None
+    profile: str | None = None
+    key_name: str | None = None
+
+
+class Volume(Value, frozen=True, kw_only=True):
+    """A disk. ``is_kept``: it stays, and costs, when the instance it is attached to ends.
+
+    ``usd_per_month`` of None is unknown, never 0.
+    """
+
+    provider: str
+    volume_id: str
+    type: str
+    gib: int
+    usd_per_month: Decimal | None
+    place: str | None = None
+    name: str | None = None
+    instance_id: str | None = None
+    device: str | None = None
+    is_kept: bool = True

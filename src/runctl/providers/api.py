@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
-from runctl.model.instance import Instance, Offer
+from runctl.model.instance import Instance, Offer, Volume
 from runctl.model.wish import InstanceWish
 from runctl.transports.api import Transport
 
@@ -61,8 +61,11 @@ class Provider(Protocol):
         """Return the instances that bear our owner tag."""
         ...
 
-    def terminate(self, instance_id: str) -> None:
-        """End the instance; one that is not ours is refused."""
+    def terminate(self, instance_id: str, *, is_foreign: bool = False) -> None:
+        """End the instance; one that is not ours is refused, unless it is said not to be.
+
+        Safe to do again. Raises ConflictError where something protects it.
+        """
         ...
 
     def connect(self, instance_id: str) -> Transport:
@@ -80,4 +83,37 @@ class SupportsMarks(Protocol):
 
     def mark(self, instance_id: str, run_id: str, attempt: int) -> None:
         """Write down that this attempt is being started on the instance."""
+        ...
+
+
+@runtime_checkable
+class SupportsPower(Protocol):
+    """Providers whose instances can be stopped, and started again with their disks."""
+
+    def check_stop(self, instance_id: str) -> None:
+        """Raise ConflictError, with what to do instead, if the instance cannot be stopped."""
+        ...
+
+    def stop(self, instance_id: str, *, is_foreign: bool = False) -> None:
+        """Tell the instance to stop; one that is not ours is refused, unless it is said not to be.
+
+        Safe to do again. It returns once the instance is described as stopping.
+        """
+        ...
+
+    def start(self, instance_id: str, *, is_foreign: bool = False) -> None:
+        """Tell a stopped instance to start; refused, and safe to do again, as a stop is."""
+        ...
+
+
+@runtime_checkable
+class SupportsVolumes(Protocol):
+    """Providers whose instances have disks that may outlive them."""
+
+    def volumes(self, instance_id: str) -> Sequence[Volume]:
+        """Return what is attached to the instance."""
+        ...
+
+    def spare_volumes(self) -> Sequence[Volume]:
+        """Return the volumes that bear our owner tag and are attached to nothing."""
         ...

@@ -58,7 +58,8 @@ class LocalProvider:
     def find(self) -> Sequence[Instance]:
         return []  # we created none
 
-    def terminate(self, instance_id: str) -> None:
+    def terminate(self, instance_id: str, *, is_foreign: bool = False) -> None:
+        del is_foreign  # whatever is said
         self.describe(instance_id)
         raise RefusedError("this machine was not created by runctl and is not ours to end")
 

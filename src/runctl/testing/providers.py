@@ -6,23 +6,26 @@
         def make_provider(self): return LocalProvider()
         def foreign_instance(self, provider): return "local"
 
-A provider that really rents also inherits from RentingContract.
+A provider that really rents inherits from RentingContract; one whose instances can be stopped,
+or have disks, from PowerContract or VolumesContract as well.
 """
 
 from __future__ import annotations
 
+import time
 from abc import ABC, abstractmethod
 from decimal import Decimal
 from pathlib import Path
 
 import pytest
 
-from runctl.errors import NotFoundError, RefusedError
+from runctl.errors import ConflictError, NotFoundError, RefusedError
 from runctl.model.instance import GONE, InstanceState
 from runctl.model.wish import InstanceWish
-from runctl.providers.api import Provider
+from runctl.providers.api import Provider, SupportsPower, SupportsVolumes
 
 ABSENT = "absent-0123456789"
+PATIENCE_S = 600.0
 
 
 class ProviderContract(ABC):
@@ -116,3 +119,64 @@ class RentingContract(ProviderContract):
         assert instance.instance_id not in [
             one.instance_id for one in provider.find() if one.state not in GONE
         ]
+
+
+class PowerContract(RentingContract):
+    """For providers whose instances can be stopped and started again."""
+
+    def test_what_is_not_ours_is_neither_stopped_nor_started(self, provider: Provider) -> None:
+        assert isinstance(provider, SupportsPower)
+        foreign = self.foreign_instance(provider)
+        for change in (provider.stop, provider.start):
+            with pytest.raises(RefusedError):
+                change(foreign)
+        assert provider.describe(foreign).state is InstanceState.RUNNING
+
+    def test_an_instance_stops_and_starts_again(self, provider: Provider) -> None:
+        assert isinstance(provider, SupportsPower)
+        ident = self._rent(provider, "token-of-power")
+        try:
+            _await(provider, ident, InstanceState.RUNNING)
+            provider.check_stop(ident)
+            for _ in range(2):  # the second time it does nothing
+                provider.stop(ident)
+            _await(provider, ident, InstanceState.STOPPED)
+            for _ in range(2):
+                provider.start(ident)
+            _await(provider, ident, InstanceState.RUNNING)
+        finally:
+            provider.terminate(ident)
+        for change in (provider.stop, provider.start):
+            with pytest.raises(ConflictError, match=ident):
+                change(ident)
+
+    def _rent(self, provider: Provider, token: str) -> str:
+        wish = self.wish()
+        return provider.create(provider.offers(wish)[0], wish, token).instance_id
+
+
+class VolumesContract(ProviderContract):
+    """For providers whose instances have disks that may outlive them."""
+
+    def test_disks_tell_their_size_and_their_price(self, provider: Provider) -> None:
+        assert isinstance(provider, SupportsVolumes)
+        foreign = self.foreign_instance(provider)
+        for volume in provider.volumes(foreign):
+            assert (volume.provider, volume.instance_id) == (provider.name, foreign)
+            assert volume.gib >= 1
+            assert volume.usd_per_month is None or volume.usd_per_month > 0
+        assert provider.volumes(foreign)
+
+    def test_what_is_attached_is_not_spare(self, provider: Provider) -> None:
+        assert isinstance(provider, SupportsVolumes)
+        attached = {one.volume_id for one in provider.volumes(self.foreign_instance(provider))}
+        spare = provider.spare_volumes()
+        assert not attached & {one.volume_id for one in spare}
+        assert all(one.instance_id is None for one in spare)
+
+
+def _await(provider: Provider, instance_id: str, state: InstanceState) -> None:
+    end = time.monotonic() + PATIENCE_S
+    while provider.describe(instance_id).state is not state:
+        assert time.monotonic() < end, f"{instance_id} never became {state}"
+        time.sleep(0.2)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from contextlib import suppress
+from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
@@ -19,6 +21,7 @@ _STATES = {
     "shutting-down": InstanceState.ENDING,
     "terminated": InstanceState.TERMINATED,
 }
+_HALTED = re.compile(r"\((\d{4}-\d\d-\d\d \d\d:\d\d:\d\d) GMT\)")
 
 
 def read_instance(told: Mapping[str, Any], owner: str) -> Instance:
@@ -39,7 +42,19 @@ def read_instance(told: Mapping[str, Any], owner: str) -> Instance:
         address=told.get("PublicIpAddress") or told.get("PrivateIpAddress"),
         run=tags.get(RUN_TAG),
         usd_per_hour=_read_price(tags.get(PRICE_TAG, "")),
+        halted_at=_read_halt(told),
+        state_reason=told.get("StateReason", {}).get("Message"),
+        profile=told.get("IamInstanceProfile", {}).get("Arn", "").rpartition("/")[2] or None,
+        key_name=told.get("KeyName"),
     )
+
+
+def _read_halt(told: Mapping[str, Any]) -> datetime | None:
+    """Read when it was stopped or ended: only the text of the transition has it, and not always."""
+    if told["State"]["Name"] in ("pending", "running"):
+        return None
+    found = _HALTED.search(told.get("StateTransitionReason", ""))
+    return datetime.fromisoformat(found[1]).replace(tzinfo=UTC) if found else None
 
 
 def _read_price(text: str) -> Decimal | None:

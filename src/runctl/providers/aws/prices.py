@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
@@ -22,22 +22,29 @@ _LINUX = {
 
 def on_demand_price(account: Account, type_: str) -> Decimal | None:
     """Return the price of a Linux instance on demand in the account's region."""
-    wanted = _LINUX | {"instanceType": type_, "regionCode": account.region}
+    return listed_price(account, _LINUX | {"instanceType": type_}, {"Hrs"}, type_)
+
+
+def listed_price(
+    account: Account, wanted: Mapping[str, str], units: Collection[str], what: str
+) -> Decimal | None:
+    """Return the least price for a unit of what has these attributes, in the account's region."""
     filters = [
-        {"Type": "TERM_MATCH", "Field": key, "Value": value} for key, value in wanted.items()
+        {"Type": "TERM_MATCH", "Field": key, "Value": value}
+        for key, value in {**wanted, "regionCode": account.region}.items()
     ]
-    with translated(f"the price of {type_} cannot be told"):
+    with translated(f"the price of {what} cannot be told"):
         client = account.client("pricing", region=_PRICING_REGION)
         told = client.get_products(ServiceCode="AmazonEC2", Filters=filters)["PriceList"]
-    return min(_prices(told), default=None)
+    return min(_prices(told, units), default=None)
 
 
-def _prices(told: Sequence[str]) -> Iterator[Decimal]:
+def _prices(told: Sequence[str], units: Collection[str]) -> Iterator[Decimal]:
     for product in map(json.loads, told):
         for term in product.get("terms", {}).get("OnDemand", {}).values():
             for dimension in term["priceDimensions"].values():
                 price = Decimal(dimension["pricePerUnit"].get("USD", "0"))
-                if dimension["unit"] == "Hrs" and price > 0:
+                if dimension["unit"] in units and price > 0:
                     yield price
 
 

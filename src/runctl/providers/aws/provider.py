@@ -2,28 +2,29 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping, Sequence
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
 from runctl.aws.account import Account
 from runctl.aws.errors import translated
 from runctl.aws.tags import ATTEMPT_TAG, OWNER_TAG, RUN_TAG, TOKEN_TAG
-from runctl.errors import ProviderError, RefusedError, RunctlError, TransportError
-from runctl.model.instance import GONE, Instance, Offer
+from runctl.errors import RunctlError, TransportError
+from runctl.model.instance import GONE, Instance, Offer, Volume
 from runctl.model.wish import InstanceWish
 from runctl.providers.api import Surroundings
+from runctl.providers.aws import ending, power
 from runctl.providers.aws.describing import not_found, read_instance
 from runctl.providers.aws.images import find_image
 from runctl.providers.aws.launching import launch_parameters
 from runctl.providers.aws.offers import architecture_of, describe_types, list_offers
+from runctl.providers.aws.volumes import list_volumes
 from runctl.transports.api import Transport
 
 _ABSENT = frozenset({"InvalidInstanceID.NotFound", "InvalidInstanceID.Malformed"})
 _LIVING = ["pending", "running", "stopping", "stopped"]
-_LOOKS_S = (0.0, 0.2, 0.5, 1.0, 2.0, 4.0, 8.0)
+_PAGE = 1000  # the most that DescribeInstances gives at once
 
 
 class AwsProvider:
@@ -53,27 +54,33 @@ class AwsProvider:
         return read_instance(told["Instances"][0], self._owner)
 
     def describe(self, instance_id: str) -> Instance:
-        try:
-            with translated(f"{instance_id} cannot be described"):
-                told = self._ec2.describe_instances(InstanceIds=[instance_id])
-        except RunctlError as error:
-            if error.details.get("aws_code") in _ABSENT:
-                raise not_found(instance_id, self._account.region) from error
-            raise
-        return self._read(told)[0]
+        return read_instance(self._told(instance_id), self._owner)
 
     def find(self) -> Sequence[Instance]:
         return self._instances(_filter(f"tag:{OWNER_TAG}", self._owner))
 
-    def terminate(self, instance_id: str) -> None:
-        if not self.describe(instance_id).is_ours:
-            raise RefusedError(
-                f"{instance_id} does not bear your owner tag {self._owner}: it is not ours to end",
-                hint=f"aws ec2 terminate-instances --instance-ids {instance_id}",
-            )
-        with translated(f"{instance_id} could not be terminated"):
-            self._ec2.terminate_instances(InstanceIds=[instance_id])
-        self._await_end(instance_id)
+    def terminate(self, instance_id: str, *, is_foreign: bool = False) -> None:
+        self._check_ours(instance_id, is_foreign=is_foreign)
+        ending.terminate(self._ec2, instance_id, partial(self.describe, instance_id))
+
+    def check_stop(self, instance_id: str) -> None:
+        power.check_stop(self._ec2, self._told(instance_id))
+
+    def stop(self, instance_id: str, *, is_foreign: bool = False) -> None:
+        self._check_ours(instance_id, is_foreign=is_foreign)
+        self.check_stop(instance_id)
+        power.stop(self._ec2, instance_id, partial(self.describe, instance_id))
+
+    def start(self, instance_id: str, *, is_foreign: bool = False) -> None:
+        self._check_ours(instance_id, is_foreign=is_foreign)
+        power.start(self._ec2, instance_id, partial(self.describe, instance_id))
+
+    def volumes(self, instance_id: str) -> Sequence[Volume]:
+        return list_volumes(self._account, _filter("attachment.instance-id", instance_id))
+
+    def spare_volumes(self) -> Sequence[Volume]:
+        ours = _filter(f"tag:{OWNER_TAG}", self._owner)
+        return list_volumes(self._account, ours, _filter("status", "available"))
 
     def connect(self, instance_id: str) -> Transport:
         if self.describe(instance_id).state in GONE:
@@ -94,24 +101,27 @@ class AwsProvider:
 
     # -- looking
 
-    def _await_end(self, instance_id: str) -> None:
-        """Believe an end only once it is described."""
-        for pause_s in _LOOKS_S:
-            time.sleep(pause_s)
-            if self.describe(instance_id).state in GONE:
-                return
-        raise ProviderError(
-            f"{instance_id} was told to terminate, and still runs",
-            hint="type the same again, and look at it in AWS's console",
-        )
+    def _check_ours(self, instance_id: str, *, is_foreign: bool) -> None:
+        ending.check_ours(self.describe(instance_id), self._owner, is_foreign=is_foreign)
+
+    def _told(self, instance_id: str) -> Mapping[str, Any]:
+        try:
+            with translated(f"{instance_id} cannot be described"):
+                told = self._ec2.describe_instances(InstanceIds=[instance_id])
+        except RunctlError as error:
+            if error.details.get("aws_code") in _ABSENT:
+                raise not_found(instance_id, self._account.region) from error
+            raise
+        found: Mapping[str, Any] = told["Reservations"][0]["Instances"][0]
+        return found
 
     def _instances(self, *filters: Mapping[str, Any]) -> list[Instance]:
-        pages = self._ec2.get_paginator("describe_instances").paginate(Filters=list(filters))
+        pages = self._ec2.get_paginator("describe_instances").paginate(
+            Filters=list(filters), PaginationConfig={"PageSize": _PAGE}
+        )
         with translated("the instances cannot be listed"):
-            return [instance for page in pages for instance in self._read(page)]
-
-    def _read(self, told: Mapping[str, Any]) -> list[Instance]:
-        found = (one for group in told["Reservations"] for one in group["Instances"])
+            told = [group for page in pages for group in page["Reservations"]]
+        found = (one for group in told for one in group["Instances"])
         return [read_instance(one, self._owner) for one in found]
 
     @property
