@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from runctl.agent.plan import BucketPlan
     from runctl.client.instances import Instances
     from runctl.config import Config, ConfigFile, Setting
+    from runctl.engine.preparing import Prepared
     from runctl.engine.rehearsal import Rehearsal
     from runctl.engine.session import Session
     from runctl.store.s3 import BucketAccess
@@ -65,19 +66,20 @@ class Client:
         """Say what ``train`` would do; nothing is written."""
         from runctl.engine import launch  # noqa: PLC0415
 
-        root = launch.locate(request, self._cwd)
-        session = self._session_for(root.path)
-        prepared = launch.prepare(request, root, session, self._cwd)
-        return launch.describe(prepared, session)
+        return launch.describe(*self._prepare(request))
 
     def train(self, request: LaunchRequest) -> Run:
         """Launch a run, or adopt the active one of the same name; return once it has started."""
         from runctl.engine import launch  # noqa: PLC0415
 
-        root = launch.locate(request, self._cwd)
+        return launch.launch(*self._prepare(request))
+
+    def _prepare(self, request: LaunchRequest) -> tuple[Prepared, Session]:
+        from runctl.engine.preparing import locate, prepare  # noqa: PLC0415
+
+        root = locate(request, self._cwd)
         session = self._session_for(root.path)
-        prepared = launch.prepare(request, root, session, self._cwd)
-        return launch.launch(prepared, session)
+        return prepare(request, root, session, self._cwd), session
 
     # -- looking
 

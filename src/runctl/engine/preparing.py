@@ -1,0 +1,118 @@
+"""What is asked for, looked at before anything is written: the project, its files, the settings."""
+
+from __future__ import annotations
+
+import difflib
+import os
+import shlex
+from dataclasses import dataclass
+from pathlib import Path
+
+from runctl.config import Settings
+from runctl.engine.session import Session
+from runctl.errors import RefusedError, ScriptNotFound, UsageError
+from runctl.model.ids import is_run_name
+from runctl.model.quantities import format_size
+from runctl.model.views import LaunchRequest
+from runctl.project import ProjectRoot, Selection, find_root, select_files
+
+LARGEST = 5
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A request that makes sense: root, files and settings are decided, nothing is written."""
+
+    request: LaunchRequest
+    root: ProjectRoot
+    cwd: str
+    selection: Selection
+    settings: Settings
+
+
+def locate(request: LaunchRequest, cwd: Path) -> ProjectRoot:
+    """Return the project of the script, or raise ScriptNotFound or UsageError."""
+    script = cwd / request.script
+    if not request.script:
+        raise UsageError("the script has no name", hint="runctl train SCRIPT")
+    if script.is_dir():
+        raise UsageError(
+            f"{request.script} is a folder; a script is needed",
+            hint=_propose(sorted(p.name for p in script.glob("*.py")), script),
+        )
+    if not script.exists():
+        raise ScriptNotFound(
+            f"there is no script {request.script}", hint=_near(script), script=request.script
+        )
+    if not script.is_file():
+        raise UsageError(
+            f"{request.script} is not a file; a script is needed",
+            hint=_propose(sorted(p.name for p in script.parent.glob("*.py")), script.parent),
+        )
+    if not os.access(script, os.R_OK):
+        raise UsageError(
+            f"the script {request.script} cannot be read",
+            hint=shlex.join(["chmod", "u+r", request.script]),
+        )
+    override = cwd / request.project_root if request.project_root else None
+    return find_root(script, override)
+
+
+def prepare(request: LaunchRequest, root: ProjectRoot, session: Session, cwd: Path) -> Prepared:
+    """Select the files, and refuse what cannot work before anything is written."""
+    settings = session.config.values
+    if request.name is not None and not is_run_name(request.name):
+        raise UsageError(
+            f"{request.name!r} cannot name a run",
+            hint="use letters, digits, '.', '_' and '-', at most 63, a letter or digit first",
+        )
+    inside = os.path.relpath(cwd.resolve(), root.path)
+    selection = select_files(
+        root.path,
+        (*settings.code.include, *request.include),
+        (*settings.code.exclude, *request.exclude),
+        own_folders=_own_folders(root, session),
+        required=[root.script],
+    )
+    if selection.total_bytes > settings.code.max_bytes:
+        raise RefusedError(
+            f"the code is {format_size(selection.total_bytes)}, above the limit "
+            f"code.max_bytes = {format_size(settings.code.max_bytes)}; the largest file is "
+            f"{largest_files(selection)[0][0]}",
+            hint="runctl train … --exclude-pattern GLOB, or runctl config set code.max_bytes 5GiB",
+        )
+    return Prepared(request, root, "." if inside.startswith("..") else inside, selection, settings)
+
+
+def _own_folders(root: ProjectRoot, session: Session) -> list[str]:
+    """Return what is written while runs go on, relative to the root: it is no code."""
+    found = [session.config.values.checkpoint.dir or ""]
+    if "://" not in session.ledger.objects.url:
+        found.append(os.path.relpath(os.path.realpath(session.ledger.objects.url), root.path))
+    return [folder for folder in found if folder not in ("", ".")]
+
+
+def largest_files(selection: Selection) -> tuple[tuple[str, int], ...]:
+    entries = sorted(selection.entries, key=lambda entry: -entry.size_bytes)[:LARGEST]
+    return tuple((entry.path, entry.size_bytes) for entry in entries)
+
+
+def _near(script: Path) -> str:
+    """Return what may have been meant: near names in the folder, else the scripts it has."""
+    try:
+        names = [path.name for path in script.parent.iterdir() if path.is_file()]
+    except OSError:
+        return shlex.join(["ls", str(script.parent.parent)])
+    alike = [name for name in names if _fold(name) == _fold(script.name)]
+    near = alike or difflib.get_close_matches(script.name, names, n=3, cutoff=0.5)
+    return _propose(near or sorted(n for n in names if n.endswith((".py", ".sh"))), script.parent)
+
+
+def _propose(names: list[str], folder: Path) -> str:
+    if not names:
+        return shlex.join(["ls", str(folder)])
+    return "did you mean " + " or ".join(shlex.quote(str(folder / n)) for n in names[:3]) + "?"
+
+
+def _fold(name: str) -> str:
+    return Path(name).stem.casefold()

@@ -1,0 +1,92 @@
+"""The spec of a run, from a request that makes sense; its code goes into the store."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from runctl.config import Settings, owner_id
+from runctl.engine.preparing import Prepared
+from runctl.engine.session import Session
+from runctl.model import VERSION
+from runctl.model.codec import escape_name
+from runctl.model.ids import make_run_id
+from runctl.model.spec import CheckpointWish, Code, Command, EnvironmentWish, Limits, Spec
+from runctl.project import ProjectRoot, git_state
+from runctl.store.blobs import Blobs
+from runctl.store.snapshot import store_tree
+
+STEM_CHARACTERS = 40
+
+
+def make_spec(prepared: Prepared, session: Session) -> Spec:
+    settings, root = prepared.settings, prepared.root
+    now = session.clock()
+    run_id = make_run_id(now, session.chance(4))
+    return Spec(
+        run_id=run_id,
+        name=prepared.request.name or f"{name_stem(root)}-{run_id[-5:]}",
+        project=root.path.name or "project",
+        owner=owner_id(session.user_dir),
+        created_at=now,
+        target=settings.run.on,
+        command=_command(prepared),
+        code=_store_code(prepared, session),
+        environment=environment_wish(settings),
+        checkpoint=CheckpointWish(
+            folder=escape_name(settings.checkpoint.dir) if settings.checkpoint.dir else None,
+            keep_last=settings.checkpoint.keep_last,
+            interval=settings.checkpoint.interval,
+            settle=settings.checkpoint.settle,
+        ),
+        limits=Limits(
+            max_time=settings.run.max_time,
+            grace=settings.run.grace,
+            retries=settings.run.retries,
+        ),
+        gpus=prepared.request.gpus,
+        runctl_version=VERSION,
+    )
+
+
+def name_stem(root: ProjectRoot) -> str:
+    """Return how the names of this script's runs begin: as they must, and not too long."""
+    stem = "".join(c if c.isalnum() and c.isascii() else "-" for c in Path(root.script).stem)
+    return stem.strip("-")[:STEM_CHARACTERS] or "run"
+
+
+def _command(prepared: Prepared) -> Command:
+    run = prepared.settings.run
+    return Command(
+        script=escape_name(prepared.root.script),
+        cwd=escape_name(prepared.cwd),
+        arguments=tuple(map(escape_name, prepared.request.arguments)),
+        hyperparams=run.hyperparams,
+        env={key: escape_name(value) for key, value in run.env.items()},
+        secrets=run.secrets,
+    )
+
+
+def _store_code(prepared: Prepared, session: Session) -> Code:
+    blobs = Blobs(session.ledger.objects, session.clock)
+    part, tree = store_tree(blobs, prepared.root.path, prepared.selection.paths)
+    git = git_state(prepared.root.path)
+    return Code(
+        snapshot=part.sha256,
+        tree_bytes=part.size_bytes,
+        file_count=len(tree.entries),
+        total_bytes=tree.total_bytes,
+        git_commit=git.commit if git else None,
+        is_dirty=git.is_dirty if git else None,
+    )
+
+
+def environment_wish(settings: Settings) -> EnvironmentWish:
+    wish = settings.environment
+    return EnvironmentWish(
+        install=wish.install,
+        installer=wish.installer,
+        python=wish.python,
+        requirements=wish.requirements,
+        system_site_packages=wish.system_site_packages,
+        no_deps=wish.no_deps,
+    )
