@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from decimal import Decimal
 from pathlib import Path
 
 import msgspec
@@ -11,6 +12,19 @@ from runctl.errors import NotFoundError, RefusedError
 from runctl.model.instance import Instance, InstanceState, Offer
 from runctl.model.wish import InstanceWish
 from runctl.transports.api import Transport
+
+
+def make_offer(type_: str, place: str, usd: str | None, **changes: object) -> Offer:
+    """Return an offer of a small machine, but for the changes."""
+    made = Offer(
+        provider="fake",
+        type=type_,
+        place=place,
+        usd_per_hour=None if usd is None else Decimal(usd),
+        cpus=4,
+        memory_bytes=16 << 30,
+    )
+    return msgspec.structs.replace(made, **changes)
 
 
 def make_instance(ident: str, **changes: object) -> Instance:

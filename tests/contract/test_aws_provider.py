@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from runctl.errors import (
@@ -168,6 +170,70 @@ def test_one_token_rents_one_whatever_else_is_offered(rig: Rig, rented: list[str
     assert provider.create(offers[-1], wish, "token-4").instance_id == first.instance_id
 
 
+def test_a_price_that_has_moved_rents_no_second_one(rig: Rig, rented: list[str]) -> None:
+    provider, offer = _provider(rig), _provider(rig).offers(SMALL)[0]
+    with _fault(rig, effect="hide", delay_s=2.0):
+        first = provider.create(offer, SMALL, "token-moved")
+        rented.append(first.instance_id)
+        moved = msgspec.structs.replace(offer, usd_per_hour=Decimal("0.02"))
+        assert provider.create(moved, SMALL, "token-moved").instance_id == first.instance_id
+
+
+def test_a_denied_price_list_makes_prices_unknown(rig: Rig) -> None:
+    with _fault(rig, effect="deny", service="pricing"):
+        offers = _provider(rig).offers(SMALL)
+    assert {offer.usd_per_hour for offer in offers} == {None}
+    assert all("price of t3.micro cannot be told" in (offer.note or "") for offer in offers)
+    assert {offer.note for offer in _provider(rig).offers(SMALL)} == {None}
+
+
+def test_types_are_found_by_what_they_have(rig: Rig) -> None:
+    provider = _provider(rig)
+    wish = InstanceWish(gpu="l4", gpu_count=1, cpus=8, is_spot=True, zones=("us-east-1a",))
+    offers = provider.offers(wish)
+    assert all(offer.gpus[0] == "L4" and offer.cpus >= 8 for offer in offers)
+    assert len({offer.type for offer in offers}) == len(offers) <= 10
+    first = offers[0]
+    assert first.usd_per_hour is not None
+    assert first.on_demand_usd_per_hour is not None
+    assert first.usd_per_hour < first.on_demand_usd_per_hour
+    general = provider.offers(InstanceWish(cpus=4, memory_gib=16))
+    assert not any(offer.gpus for offer in general)
+    assert {offer.cpus for offer in general[:3]} == {4}
+    with pytest.raises(NotFoundError, match="with 1 Voodoo"):
+        provider.offers(InstanceWish(gpu="Voodoo"))
+    with pytest.raises(NotFoundError, match="no such instance type"):
+        provider.offers(InstanceWish(types=("t3.huge",)))
+
+
+def test_a_quota_says_its_name_and_how_to_raise_it(rig: Rig) -> None:
+    provider, wish = _provider(rig), InstanceWish(types=("g5.xlarge",))
+    rig.cloud.control("PUT", "quotas", {"code": "L-DB2E81BA", "value": 2})
+    try:
+        with pytest.raises(CapacityError, match="quota of virtual processors is 2") as caught:
+            provider.create(provider.offers(wish)[0], wish, "token-quota")
+    finally:
+        rig.cloud.control("PUT", "quotas", {"code": "L-DB2E81BA", "value": 256})
+    assert "G and VT instances" in caught.value.message
+    assert "--quota-code L-DB2E81BA --desired-value 6" in (caught.value.hint or "")
+
+
+def test_readiness_takes_one_command(rig: Rig) -> None:
+    cursor = rig.cloud.control("GET", "events")["cursor"]
+    assert _provider(rig).silence_of(rig.world.instance) is None
+    told = rig.cloud.control("GET", f"events?cursor={cursor}")["events"]
+    assert [one.get("operation") for one in told].count("SendCommand") == 1
+
+
+@contextmanager
+def _fault(rig: Rig, **order: object) -> Iterator[None]:
+    rig.cloud.control("POST", "faults", order)
+    try:
+        yield
+    finally:
+        rig.cloud.control("POST", "faults/clear", {})
+
+
 def test_what_another_owner_has_tagged_is_not_ours(rig: Rig, rented: list[str]) -> None:
     ident = _rent(rig, rented, SMALL, "token-5").instance_id
     other = _provider(rig, "usr-fedcba9876543210")
@@ -197,13 +263,11 @@ def test_what_cannot_be_rented_says_why(rig: Rig) -> None:
     wish = InstanceWish(types=("t3.micro",), image="windows")
     with pytest.raises(UsageError, match="no image 'windows'"):
         provider.create(provider.offers(wish)[0], wish, "token-6")
-    fault = {"effect": "capacity", "instance_type": "t3.micro"}
-    rig.cloud.control("POST", "faults", fault)
-    try:
-        with pytest.raises(CapacityError, match=r"t3\.micro could not be rented in us-east-1"):
-            provider.create(provider.offers(SMALL)[0], SMALL, "token-7")
-    finally:
-        rig.cloud.control("POST", "faults/clear", {})
+    with (
+        _fault(rig, effect="capacity", instance_type="t3.micro"),
+        pytest.raises(CapacityError, match=r"t3\.micro could not be rented in us-east-1"),
+    ):
+        provider.create(provider.offers(SMALL)[0], SMALL, "token-7")
 
 
 def _up(rig: Rig, ident: str) -> None:
@@ -242,7 +306,7 @@ def test_what_protects_an_instance_is_said(
 
 
 def test_one_that_is_named_as_foreign_is_ended(rig: Rig, rented: list[str]) -> None:
-    ident = _rent(rig, rented, SMALL, "token-11").instance_id
+    ident = _rent(rig, rented, SMALL, "token-quota").instance_id
     _provider(rig, "usr-fedcba9876543210").terminate(ident, is_foreign=True)
     assert _described(rig, ident)["State"]["Name"] in ("shutting-down", "terminated")
 

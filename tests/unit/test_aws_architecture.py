@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from runctl.providers.aws.offers import architecture_of
+from runctl.providers.aws.types import architecture_of
 
 
 @pytest.mark.parametrize(

@@ -19,11 +19,21 @@ from runctl.aws.errors import translated
 from runctl.errors import AuthError, ConfigError
 
 CONNECT_S, READ_S = 10, 60
-_RETRIES: Mapping[str, Any] = {"mode": "standard", "total_max_attempts": 5}
+_OF_ALL: Mapping[str, Any] = {
+    "connect_timeout": CONNECT_S,
+    "read_timeout": READ_S,
+    "retries": {"mode": "standard", "total_max_attempts": 5},
+}
 # For presigned addresses: KMS wants version 4, and only in the virtual style do they name the
 # region's own host. The host of all regions redirects for a new bucket, which a signature forbids.
 _OF: Mapping[str, Mapping[str, Any]] = {
-    "s3": {"signature_version": "s3v4", "s3": {"addressing_style": "virtual"}}
+    "s3": {"signature_version": "s3v4", "s3": {"addressing_style": "virtual"}},
+    # A price that cannot be had soon is unknown: nobody waits for it.
+    "pricing": {
+        "connect_timeout": 4,
+        "read_timeout": 10,
+        "retries": {"mode": "standard", "total_max_attempts": 2},
+    },
 }
 
 
@@ -87,11 +97,6 @@ class Account:
 
     def _make(self, service: str, region: str) -> Any:
         # botocore writes what it has found into what it is given.
-        config = BotoConfig(
-            retries=_RETRIES,
-            connect_timeout=CONNECT_S,
-            read_timeout=READ_S,
-            **deepcopy(_OF.get(service, {})),
-        )
+        config = BotoConfig(**deepcopy({**_OF_ALL, **_OF.get(service, {})}))
         with translated(f"{service} of AWS cannot be called"):
             return self._session.client(service, region_name=region, config=config)

@@ -87,11 +87,16 @@ def _look(account: Account, instance_id: str, command_id: str) -> Mapping[str, A
 
 def _check_heard(account: Account, instance_id: str) -> None:
     """Raise if the agent is silent: its commands stay InProgress for as long as an hour."""
+    if not is_online(account, instance_id):
+        raise unreachable(account, instance_id, "was lost while a command ran")
+
+
+def is_online(account: Account, instance_id: str) -> bool:
+    """Tell whether its agent was heard of, and lately."""
     wanted = [{"Key": "InstanceIds", "Values": [instance_id]}]
     with translated(f"{instance_id} cannot be looked at"):
         told = account.client("ssm").describe_instance_information(Filters=wanted)
-    if not any(one["PingStatus"] == "Online" for one in told["InstanceInformationList"]):
-        raise unreachable(account, instance_id, "was lost while a command ran")
+    return any(one["PingStatus"] == "Online" for one in told["InstanceInformationList"])
 
 
 def _unfinished(account: Account, instance_id: str, done: Mapping[str, Any]) -> TransportError:

@@ -39,6 +39,7 @@ _CAPACITY_CODES = frozenset({
     "InsufficientHostCapacity", "InsufficientInstanceCapacity", "InstanceLimitExceeded",
     "InsufficientFreeAddressesInSubnet", "MaxSpotInstanceCountExceeded", "SpotMaxPriceTooLow",
     "VcpuLimitExceeded", "VolumeLimitExceeded", "LimitExceeded", "UnfulfillableCapacity",
+    "Unsupported",  # of a type that a zone has no more of, for now or for good
 })  # fmt: skip
 _CONFLICT_CODES = frozenset({
     "IncorrectInstanceState", "IncorrectState", "DeleteConflict", "BucketAlreadyExists",

@@ -24,7 +24,11 @@ GONE = frozenset({InstanceState.ENDING, InstanceState.TERMINATED})
 
 
 class Offer(Value, frozen=True, kw_only=True):
-    """A rentable type at a place, with its price; None is unknown, never 0."""
+    """A rentable type at a place, with its price; None is unknown, never 0.
+
+    ``on_demand_usd_per_hour`` stands beside the price of a spot offer. ``note`` says what there is
+    to know of it, such as why its price is unknown.
+    """
 
     provider: str
     type: str
@@ -34,6 +38,8 @@ class Offer(Value, frozen=True, kw_only=True):
     memory_bytes: int
     gpus: tuple[str, ...] = ()
     is_spot: bool = False
+    on_demand_usd_per_hour: Decimal | None = None
+    note: str | None = None
 
 
 class Instance(Value, frozen=True, kw_only=True):

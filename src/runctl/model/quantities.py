@@ -111,3 +111,10 @@ def format_size(size_bytes: int) -> str:
     while amount >= 1023.95 and prefix < len(_SIZE_PREFIXES) - 1:
         amount, prefix = amount / 1024, prefix + 1
     return f"{amount:.1f}".removesuffix(".0") + f"{_SIZE_PREFIXES[prefix]}iB"
+
+
+def format_usd(amount: Decimal) -> str:
+    """Cents at least, and below 100 dollars as much as four digits: ``$1.006``, ``$0.20``."""
+    digits = f"{amount:.4f}".rstrip("0")
+    cents = f"{amount:.2f}"
+    return f"${digits if len(digits) > len(cents) and amount < 100 else cents}"

@@ -11,12 +11,18 @@ from runctl.model.codec import Value
 class InstanceWish(Value, frozen=True, kw_only=True):
     """Sizes are in GiB, prices in US dollars an hour; None leaves it to the provider.
 
-    ``image``: an id, or one of the names that the provider knows.
+    ``image``: an id, or one of the names that the provider knows. ``gpu`` is a name such as
+    ``L4``; ``gpu_count``, ``cpus`` and ``memory_gib`` are the least that will do.
     What ends the instance by itself: ``ttl`` counts from its first boot, ``idle_stop`` from when
     no run was on it; with ``ends_on_request`` a run ends it (``Spec.ends_instance``).
+    ``max_cost``, in US dollars, shortens ``ttl`` by the price of the offer that is taken.
     """
 
     types: tuple[str, ...] = ()
+    gpu: str | None = None
+    gpu_count: int = 0
+    cpus: int = 0
+    memory_gib: int = 0
     is_spot: bool = False
     spot_max_price: Decimal | None = None
     zones: tuple[str, ...] = ()
@@ -31,3 +37,4 @@ class InstanceWish(Value, frozen=True, kw_only=True):
     ttl: timedelta | None = None
     idle_stop: timedelta | None = None
     ends_on_request: bool = False
+    max_cost: Decimal | None = None

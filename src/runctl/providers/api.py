@@ -117,3 +117,15 @@ class SupportsVolumes(Protocol):
     def spare_volumes(self) -> Sequence[Volume]:
         """Return the volumes that bear our owner tag and are attached to nothing."""
         ...
+
+
+@runtime_checkable
+class SupportsReadiness(Protocol):
+    """Providers that know, without a transport, when an instance answers."""
+
+    def silence_of(self, instance_id: str) -> str | None:
+        """Return why a running instance does not answer yet; None once it has answered.
+
+        Raises TransportError or RefusedError where that is so for now.
+        """
+        ...

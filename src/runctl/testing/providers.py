@@ -22,7 +22,7 @@ import pytest
 from runctl.errors import ConflictError, NotFoundError, RefusedError
 from runctl.model.instance import GONE, InstanceState
 from runctl.model.wish import InstanceWish
-from runctl.providers.api import Provider, SupportsPower, SupportsVolumes
+from runctl.providers.api import Provider, SupportsPower, SupportsReadiness, SupportsVolumes
 
 ABSENT = "absent-0123456789"
 PATIENCE_S = 600.0
@@ -95,6 +95,10 @@ class ProviderContract(ABC):
         transport = provider.connect(self.foreign_instance(provider))
         assert transport.exec(["printf", "%s", "here"]).stdout == b"here"
 
+    def test_what_is_up_answers_without_a_transport_too(self, provider: Provider) -> None:
+        if isinstance(provider, SupportsReadiness):
+            assert provider.silence_of(self.foreign_instance(provider)) is None
+
     def test_attempts_live_in_an_absolute_place(self, provider: Provider, tmp_path: Path) -> None:
         foreign, home = self.foreign_instance(provider), {"HOME": str(tmp_path)}
         assert provider.instance_root(foreign, home).is_absolute()
@@ -119,6 +123,19 @@ class RentingContract(ProviderContract):
         assert instance.instance_id not in [
             one.instance_id for one in provider.find() if one.state not in GONE
         ]
+
+    def test_a_token_whose_instance_has_ended_rents_another(self, provider: Provider) -> None:
+        wish = self.wish()
+        offer = provider.offers(wish)[0]
+        first = provider.create(offer, wish, "token-that-goes-on")
+        provider.terminate(first.instance_id)
+        second = provider.create(offer, wish, "token-that-goes-on")
+        try:
+            assert second.instance_id != first.instance_id
+            again = provider.create(offer, wish, "token-that-goes-on")
+            assert again.instance_id == second.instance_id
+        finally:
+            provider.terminate(second.instance_id)
 
 
 class PowerContract(RentingContract):

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from runctl.aws.account import Account
+from runctl.aws.commands import is_online, run_script
 from runctl.aws.console import console_text
 from runctl.aws.depot import Depot
 from runctl.aws.errors import translated
@@ -39,11 +40,29 @@ class Ways:
         cannot be known.
         """
         instance = self._describe(instance_id)
-        is_ssm = self.forced == "ssm" or (
-            self.forced == "auto" and "IamInstanceProfile" in instance
-        )
-        if is_ssm:
+        if self._is_managed(instance):
             return SsmTransport(self.account, instance_id, self.depot)
+        return self._reach_by_key(instance_id, instance)
+
+    def silence_of(self, instance_id: str) -> str | None:
+        """Return why no command can be sent yet; None once it has answered one.
+
+        Raises as ``reach``, and TransportError where it does not answer.
+        """
+        instance = self._describe(instance_id)
+        if not self._is_managed(instance):
+            done = self._reach_by_key(instance_id, instance).exec(["true"])
+            return None if done.status == 0 else f"true ends there with status {done.status}"
+        if not is_online(self.account, instance_id):
+            return "Systems Manager has not heard of it"
+        run_script(self.account, instance_id, "true")
+        return None
+
+    def _is_managed(self, instance: Mapping[str, Any]) -> bool:
+        has_profile = "IamInstanceProfile" in instance
+        return self.forced == "ssm" or (self.forced == "auto" and has_profile)
+
+    def _reach_by_key(self, instance_id: str, instance: Mapping[str, Any]) -> SshTransport:
         if self.forced == "auto" and "KeyName" not in instance:
             raise ConflictError(
                 f"{instance_id} has neither an instance profile nor a key pair to be reached with",

@@ -6,7 +6,9 @@ https://docs.aws.amazon.com/dlami/latest/devguide/find-dlami-id.html
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from runctl.aws.account import Account
 from runctl.aws.errors import translated
@@ -39,11 +41,21 @@ class Image:
 def find_image(account: Account, name: str, architecture: str) -> Image:
     """Return an image by its id, or the newest of a name, for x86_64 or arm64."""
     ident = name if name.startswith("ami-") else _newest(account, name, architecture)
+    return Image(ident, _describe(account, ident)["RootDeviceName"])
+
+
+def image_architecture(account: Account, name: str) -> str:
+    """Return what an image is for; of the names that there are for both kinds, x86_64."""
+    return str(_describe(account, name)["Architecture"]) if name.startswith("ami-") else "x86_64"
+
+
+def _describe(account: Account, ident: str) -> Mapping[str, Any]:
     with translated(f"the image {ident} cannot be described"):
         found = account.client("ec2").describe_images(ImageIds=[ident])["Images"]
     if not found:
         raise NotFoundError(f"there is no image {ident}", hint=f"--ami {' or '.join(NAMES)}")
-    return Image(ident, found[0]["RootDeviceName"])
+    described: Mapping[str, Any] = found[0]
+    return described
 
 
 def _newest(account: Account, name: str, architecture: str) -> str:

@@ -15,11 +15,11 @@ _TAGGED = ("instance", "volume", "network-interface")
 
 
 def launch_parameters(
-    offer: Offer, wish: InstanceWish, image: Image, owner: str, token: str
+    offer: Offer, wish: InstanceWish, image: Image, owner: str, token: str, turn: int
 ) -> dict[str, Any]:
-    """Return the parameters of RunInstances; the same token and offer give the same."""
+    """Return the parameters of RunInstances; the same token, turn and offer give the same."""
     asked: dict[str, Any] = {
-        "ClientToken": _client_token(offer, owner, token),
+        "ClientToken": _client_token(offer, owner, token, turn),
         "ImageId": image.image_id,
         "InstanceType": offer.type,
         "MinCount": 1,
@@ -35,8 +35,8 @@ def launch_parameters(
     return asked | _given(wish)
 
 
-def _client_token(offer: Offer, owner: str, token: str) -> str:
-    words = "\0".join((owner, token, offer.type, offer.place, str(offer.is_spot)))
+def _client_token(offer: Offer, owner: str, token: str, turn: int) -> str:
+    words = "\0".join((owner, token, offer.type, offer.place, str(offer.is_spot), str(turn)))
     return hashlib.sha256(words.encode()).hexdigest()  # 64 characters, the most there may be
 
 

@@ -2,38 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from decimal import Decimal
-from typing import Any
 
 from runctl.aws.account import Account
 from runctl.aws.errors import translated
-from runctl.errors import NotFoundError, UsageError
+from runctl.errors import NotFoundError
 from runctl.model.instance import Offer
 from runctl.model.wish import InstanceWish
-from runctl.providers.aws.prices import on_demand_price, spot_prices
+from runctl.providers.aws.prices import Prices, look_up_prices
+from runctl.providers.aws.types import Told, find_types, gpus_of
 
+MOST_TYPES = 10
 _MIB = 1024**2
 
 
 def list_offers(account: Account, wish: InstanceWish) -> list[Offer]:
-    """Return the offers for the wished types in the wished zones, cheapest first."""
-    if not wish.types:
-        raise UsageError("no instance type is named", hint="--instance-type t3.micro")
-    types = describe_types(account, wish.types)
-    prices = _prices(account, wish)
-    subnet_zone = _zone_of(account, wish.subnet) if wish.subnet else None
-    offers = [
-        _offer(types[type_], zone, prices(type_, zone), is_spot=wish.is_spot)
-        for type_, zone in _places(account, wish)
-        if subnet_zone in (None, zone)  # RunInstances refuses a subnet of another zone
-    ]
-    if not offers:
+    """Return the offers for the types that fit, in the wished zones, cheapest first.
+
+    Of types that were not named, no more than ten: those with the cheapest offers.
+    """
+    types = find_types(account, wish)
+    places = _places(account, wish, list(types))
+    if not places:
         raise NotFoundError(
-            f"{', '.join(wish.types)} cannot be had in {_where(account, wish)}",
+            f"{', '.join(types)} cannot be had in {_where(account, wish)}",
             hint="choose another --zone, --subnet or --instance-type",
         )
-    return sorted(offers, key=_rank)
+    prices = look_up_prices(account, sorted({type_ for type_, _ in places}), is_spot=wish.is_spot)
+    offers = [_offer(types[type_], zone, prices, is_spot=wish.is_spot) for type_, zone in places]
+    ranked = sorted(offers, key=_rank)
+    kept = list(dict.fromkeys(one.type for one in ranked))[: len(wish.types) or MOST_TYPES]
+    return [one for one in ranked if one.type in kept]
 
 
 def _where(account: Account, wish: InstanceWish) -> str:
@@ -41,31 +41,22 @@ def _where(account: Account, wish: InstanceWish) -> str:
     return f"{place} within the subnet {wish.subnet}" if wish.subnet else place
 
 
-def describe_types(account: Account, types: Sequence[str]) -> dict[str, Mapping[str, Any]]:
-    with translated(f"the instance type {', '.join(types)} cannot be described"):
-        told = account.client("ec2").describe_instance_types(InstanceTypes=list(types))
-    return {one["InstanceType"]: one for one in told["InstanceTypes"]}
-
-
-def architecture_of(told: Mapping[str, Any]) -> str:
-    """Return what the images of a type are for: its first architecture of 64 bits."""
-    listed = told["ProcessorInfo"]["SupportedArchitectures"]
-    # Older types, such as t2.micro, list i386 first: no image of ours is for it.
-    return str(next((one for one in listed if one != "i386"), listed[0]))
-
-
-def _places(account: Account, wish: InstanceWish) -> list[tuple[str, str]]:
-    filters = [{"Name": "instance-type", "Values": list(wish.types)}]
+def _places(account: Account, wish: InstanceWish, types: Sequence[str]) -> list[tuple[str, str]]:
+    """Return each type with each zone that has it; a subnet has but one zone."""
+    filters = [{"Name": "instance-type", "Values": list(types)}]
     if wish.zones:
         filters.append({"Name": "location", "Values": list(wish.zones)})
     pages = account.client("ec2").get_paginator("describe_instance_type_offerings")
     with translated("where the instance type is offered cannot be told"):
         told = [
-            one
+            (one["InstanceType"], one["Location"])
             for page in pages.paginate(LocationType="availability-zone", Filters=filters)
             for one in page["InstanceTypeOfferings"]
         ]
-    return [(one["InstanceType"], one["Location"]) for one in told]
+    if wish.subnet is None:
+        return told
+    zone = _zone_of(account, wish.subnet)  # RunInstances refuses a subnet of another
+    return [one for one in told if one[1] == zone]
 
 
 def _zone_of(account: Account, subnet: str) -> str:
@@ -74,25 +65,21 @@ def _zone_of(account: Account, subnet: str) -> str:
     return str(told["Subnets"][0]["AvailabilityZone"])
 
 
-def _prices(account: Account, wish: InstanceWish) -> Any:
-    if wish.is_spot:
-        spot = spot_prices(account, wish.types)
-        return lambda type_, zone: spot.get((type_, zone))
-    known = {type_: on_demand_price(account, type_) for type_ in wish.types}
-    return lambda type_, _zone: known[type_]
-
-
-def _offer(told: Mapping[str, Any], zone: str, price: Decimal | None, *, is_spot: bool) -> Offer:
-    gpus = told.get("GpuInfo", {}).get("Gpus", [])
+def _offer(told: Told, zone: str, prices: Prices, *, is_spot: bool) -> Offer:
+    type_ = told["InstanceType"]
+    on_demand = prices.on_demand.get(type_)
+    usd = prices.spot.get((type_, zone)) if is_spot else on_demand
     return Offer(
         provider="aws",
-        type=told["InstanceType"],
+        type=type_,
         place=zone,
-        usd_per_hour=price,
+        usd_per_hour=usd,
         cpus=told["VCpuInfo"]["DefaultVCpus"],
         memory_bytes=told["MemoryInfo"]["SizeInMiB"] * _MIB,
-        gpus=tuple(gpu["Name"] for gpu in gpus for _ in range(gpu["Count"])),
+        gpus=gpus_of(told),
         is_spot=is_spot,
+        on_demand_usd_per_hour=on_demand if is_spot else None,
+        note=None if usd is not None else prices.note or "AWS's lists do not have its price",
     )
 
 

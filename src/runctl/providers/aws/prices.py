@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
 from runctl.aws.account import Account
 from runctl.aws.errors import translated
+from runctl.errors import RunctlError
 
 _PRICING_REGION = "us-east-1"  # one of the three that the price list is served from
+_AT_ONCE = 8
 _LINUX = {
     "operatingSystem": "Linux",
     "tenancy": "Shared",
@@ -20,7 +24,43 @@ _LINUX = {
 }
 
 
-def on_demand_price(account: Account, type_: str) -> Decimal | None:
+@dataclass(frozen=True)
+class Prices:
+    """By type, and by type and zone; ``note`` is why some are missing, where that is known."""
+
+    on_demand: Mapping[str, Decimal]
+    spot: Mapping[tuple[str, str], Decimal]
+    note: str | None = None
+
+
+def look_up_prices(account: Account, types: Sequence[str], *, is_spot: bool) -> Prices:
+    """Return the prices of now, of both markets if ``is_spot``.
+
+    Who may not read the price list may rent all the same: that is a note, and no error.
+    """
+    notes: list[str] = []
+    spot: Mapping[tuple[str, str], Decimal] = {}
+    if is_spot:
+        try:
+            spot = _spot_prices(account, types)
+        except RunctlError as error:
+            notes.append(error.message)
+    try:
+        on_demand = _on_demand_prices(account, types)
+    except RunctlError as error:
+        on_demand = {}
+        notes.append(error.message)
+    return Prices(on_demand, spot, notes[0] if notes else None)
+
+
+def _on_demand_prices(account: Account, types: Sequence[str]) -> dict[str, Decimal]:
+    with ThreadPoolExecutor(_AT_ONCE) as pool:
+        found = pool.map(lambda type_: _on_demand_price(account, type_), types)
+        told = dict(zip(types, found, strict=True))
+    return {type_: price for type_, price in told.items() if price is not None}
+
+
+def _on_demand_price(account: Account, type_: str) -> Decimal | None:
     """Return the price of a Linux instance on demand in the account's region."""
     return listed_price(account, _LINUX | {"instanceType": type_}, {"Hrs"}, type_)
 
@@ -48,8 +88,7 @@ def _prices(told: Sequence[str], units: Collection[str]) -> Iterator[Decimal]:
                     yield price
 
 
-def spot_prices(account: Account, types: Sequence[str]) -> dict[tuple[str, str], Decimal]:
-    """Return the spot prices of now by type and zone."""
+def _spot_prices(account: Account, types: Sequence[str]) -> dict[tuple[str, str], Decimal]:
     pages = account.client("ec2").get_paginator("describe_spot_price_history")
     asked: dict[str, Any] = {
         "InstanceTypes": list(types),

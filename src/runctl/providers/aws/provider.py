@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from functools import cached_property, partial
+from functools import cache, cached_property, partial
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +15,11 @@ from runctl.model.instance import GONE, Instance, Offer, Volume
 from runctl.model.wish import InstanceWish
 from runctl.providers.api import Surroundings
 from runctl.providers.aws import ending, power
+from runctl.providers.aws.creation import create
 from runctl.providers.aws.describing import not_found, read_instance
-from runctl.providers.aws.images import find_image
-from runctl.providers.aws.launching import launch_parameters
-from runctl.providers.aws.offers import architecture_of, describe_types, list_offers
+from runctl.providers.aws.images import Image, find_image
+from runctl.providers.aws.offers import list_offers
+from runctl.providers.aws.types import architecture_of, describe_types
 from runctl.providers.aws.volumes import list_volumes
 from runctl.transports.api import Transport
 
@@ -34,24 +35,20 @@ class AwsProvider:
 
     def __init__(self, surroundings: Surroundings) -> None:
         self._surroundings = surroundings
+        self._image_for = cache(self._find_image)  # of a type, which is tried in several places
 
     def offers(self, wish: InstanceWish) -> Sequence[Offer]:
         return list_offers(self._account, wish)
 
     def create(self, offer: Offer, wish: InstanceWish, token: str) -> Instance:
-        begun = self._instances(
-            _filter(f"tag:{OWNER_TAG}", self._owner),
-            _filter(f"tag:{TOKEN_TAG}", token),
-            _filter("instance-state-name", *_LIVING),
-        )
-        if begun:
-            return begun[0]
-        types = describe_types(self._account, [offer.type])
-        image = find_image(self._account, wish.image, architecture_of(types[offer.type]))
-        asked = launch_parameters(offer, wish, image, self._owner, token)
-        with translated(f"{offer.type} could not be rented in {offer.place}"):
-            told = self._ec2.run_instances(**asked)
-        return read_instance(told["Instances"][0], self._owner)
+        def find() -> Instance | None:
+            return self._find_begun(token)
+
+        begun = find()
+        if begun is not None:
+            return begun
+        image = self._image_for(offer.type, wish.image)
+        return create(self._account, offer, wish, image, self._owner, token, find)
 
     def describe(self, instance_id: str) -> Instance:
         return read_instance(self._told(instance_id), self._owner)
@@ -99,6 +96,9 @@ class AwsProvider:
         with translated(f"{instance_id} cannot be tagged with its run"):
             self._ec2.create_tags(Resources=[instance_id], Tags=listed)
 
+    def silence_of(self, instance_id: str) -> str | None:
+        return self._surroundings.ways().silence_of(instance_id)
+
     # -- looking
 
     def _check_ours(self, instance_id: str, *, is_foreign: bool) -> None:
@@ -114,6 +114,18 @@ class AwsProvider:
             raise
         found: Mapping[str, Any] = told["Reservations"][0]["Instances"][0]
         return found
+
+    def _find_begun(self, token: str) -> Instance | None:
+        found = self._instances(
+            _filter(f"tag:{OWNER_TAG}", self._owner),
+            _filter(f"tag:{TOKEN_TAG}", token),
+            _filter("instance-state-name", *_LIVING),
+        )
+        return found[0] if found else None
+
+    def _find_image(self, type_: str, name: str) -> Image:
+        types = describe_types(self._account, [type_])
+        return find_image(self._account, name, architecture_of(types[type_]))
 
     def _instances(self, *filters: Mapping[str, Any]) -> list[Instance]:
         pages = self._ec2.get_paginator("describe_instances").paginate(
