@@ -9,6 +9,9 @@ from tests.scene import Scene
 
 CASES = {
     "help": ["--help"],
+    "help-setup": ["setup", "--help"],
+    "setup-no-region": ["setup", "--dry-run"],
+    "setup-bad-block": ["setup", "--ssh-from", "10.0.0.1/8"],
     "help-monitor": ["monitor", "--help"],
     "monitor-no-region": ["watch", "i-0123456789abcdef0", "-f"],
     "list-no-region": ["list"],

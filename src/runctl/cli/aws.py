@@ -5,6 +5,7 @@ from __future__ import annotations
 from runctl.cli.command import LazyGroup
 
 COMMANDS = {
+    "setup": ("runctl.cli.aws_setup:setup", "Make what your instances need in the account."),
     "train": ("runctl.cli.aws_train:train", "Run a training script on an instance."),
     "monitor": ("runctl.cli.aws_train:monitor", "Print what the run on an instance prints."),
     "list": ("runctl.cli.aws_looking:list_", "List your instances."),

@@ -34,6 +34,7 @@ from runctl.model.views import (
 # Imported where they are used: a command pays only for what it does.
 if TYPE_CHECKING:
     from runctl.agent.plan import BucketPlan
+    from runctl.client.aws_setup import AwsSetup
     from runctl.client.instances import Instances
     from runctl.config import Config, ConfigFile, Setting
     from runctl.engine.preparing import Prepared
@@ -301,6 +302,12 @@ class Client:
         from runctl.engine.session import open_named  # noqa: PLC0415
 
         return Instances(self._session, open_named(self._session, provider))
+
+    def aws_setup(self) -> AwsSetup:
+        """Return what an owner needs in an account of AWS: to make, check and take away."""
+        from runctl.client.aws_setup import AwsSetup  # noqa: PLC0415
+
+        return AwsSetup(self, self._session)
 
     # -- rehearsing
 

@@ -1,0 +1,56 @@
+"""The set-up of an account of AWS, as its owner sees it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal
+
+from msgspec import structs
+
+from runctl.model.setup import Document, SetupReport, SetupWish
+
+# Imported where they are used: a command pays only for what it does.
+if TYPE_CHECKING:
+    from runctl.client.client import Client
+    from runctl.engine.session import Session
+
+_ROOT = "store.root"
+
+
+class AwsSetup:
+    """What ``Client.aws_setup`` returns: of the account, region and owner that are configured."""
+
+    def __init__(self, client: Client, session: Session) -> None:
+        self._client = client
+        self._session = session
+
+    def make(self, wish: SetupWish | None = None, *, is_dry_run: bool = False) -> SetupReport:
+        """Make what is missing, repair what differs, and lead the ledger to the bucket.
+
+        ``store.root`` is written into the user's file where no source sets it. RefusedError for
+        what is there under our names, and is not ours.
+        """
+        from runctl.engine.cloud_setup import set_up  # noqa: PLC0415
+
+        report = set_up(self._session, wish or SetupWish(), is_dry_run=is_dry_run)
+        config = self._client.config
+        is_unset = config.origin(_ROOT).kind == "default"
+        if is_unset and not is_dry_run:
+            setting = self._client.set_config(_ROOT, report.store_root, is_user=True)
+        else:
+            setting = config.setting(_ROOT)
+        return structs.replace(
+            report,
+            store_root=report.store_root if is_unset else setting.text,
+            origin=str(setting.origin),
+            is_store_root_written=is_unset,
+        )
+
+    def render(
+        self,
+        form: Literal["terraform", "cloudformation", "json"],
+        wish: SetupWish | None = None,
+    ) -> Document:
+        """Return the same for Terraform or CloudFormation, or the policies alone."""
+        from runctl.engine.cloud_setup import print_setup  # noqa: PLC0415
+
+        return print_setup(self._session, wish or SetupWish(), form)
