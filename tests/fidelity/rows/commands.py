@@ -150,6 +150,18 @@ ROWS = [
         {"Target": UNKNOWN},
         Refused("TargetNotConnected"),
     ),
+    row(
+        "a session of an unknown document is InvalidDocument",
+        "start_session",
+        lambda world: {"Target": world.instance, "DocumentName": "Nobody-HasThis"},
+        Refused("InvalidDocument"),
+    ),
+    row(
+        "an unknown session cannot be resumed",
+        "resume_session",
+        {"SessionId": "nobody-0123456789abcdef0"},
+        Refused("DoesNotExistException"),
+    ),
 ]
 
 
@@ -258,6 +270,20 @@ def _an_instance_without_a_profile_is_not_managed(world: World) -> None:
     assert code == "InvalidInstanceId"
 
 
+def _a_session_is_started_resumed_and_ended(world: World) -> None:
+    ssm = world.client("ssm")
+    begun = ssm.start_session(Target=world.instance)
+    session = begun["SessionId"]
+    try:
+        assert begun["TokenValue"]
+        assert begun["StreamUrl"].startswith("wss://")
+        again = ssm.resume_session(SessionId=session)
+        assert again["SessionId"] == session
+        assert again["TokenValue"] != begun["TokenValue"]
+    finally:
+        assert ssm.terminate_session(SessionId=session)["SessionId"] == session
+
+
 STORIES = [
     Story("a command runs as root under /bin/sh", _it_runs_as_root_under_sh, SEND),
     Story("a command that fails has its exit status", _a_failure_has_its_status, SEND),
@@ -269,6 +295,11 @@ STORIES = [
     Story("a command that is cancelled really ends", _a_command_is_cancelled, "CancelCommand"),
     Story("targets of a command are found by tag", _targets_are_found_by_tag, SEND),
     Story("commands are listed with their counts and output", _commands_are_listed, "ListCommands"),
+    Story(
+        "a session is started, resumed and ended",
+        _a_session_is_started_resumed_and_ended,
+        "StartSession, ResumeSession, TerminateSession",
+    ),
     Story(
         "an instance without a profile cannot be commanded",
         _an_instance_without_a_profile_is_not_managed,

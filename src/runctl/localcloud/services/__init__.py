@@ -71,6 +71,7 @@ _MODULES = (
     "ssm.parameterchanges",
     "ssm.parameters",
     "ssm.sending",
+    "ssm.sessions",
     "sts",
 )
 

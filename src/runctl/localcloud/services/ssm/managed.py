@@ -54,7 +54,7 @@ def online_since(cloud: Cloud, instance: Record) -> float:
 
 def check_online(call: Call, idents: list[str]) -> None:
     """Raise what SendCommand answers where one of the instances cannot be commanded."""
-    bad = [ident for ident in idents if not _is_online(call, ident)]
+    bad = [ident for ident in idents if not is_online(call, ident)]
     if bad:
         raise AwsError(
             "InvalidInstanceId",
@@ -62,7 +62,8 @@ def check_online(call: Call, idents: list[str]) -> None:
         )
 
 
-def _is_online(call: Call, ident: str) -> bool:
+def is_online(call: Call, ident: str) -> bool:
+    """Tell whether an instance's agent answers, so that it may be commanded."""
     instance = call.table("instance").get(ident)
     return instance is not None and ping_status(call.cloud, call.region, instance) == "Online"
 
@@ -119,15 +120,5 @@ def _information(call: Call, instance: Record, status: str) -> Record:
 def get_connection_status(call: Call) -> dict[str, Any]:
     """Say whether a session could be started."""
     target = call.get("Target")
-    status = "connected" if _is_online(call, target) else "notconnected"
+    status = "connected" if is_online(call, target) else "notconnected"
     return {"Target": target, "Status": status}
-
-
-@operation("ssm", "StartSession")
-def start_session(call: Call) -> None:
-    """Refuse: the channel of sessions is not there, whether or not the target is."""
-    if not _is_online(call, call.get("Target")):
-        raise AwsError("TargetNotConnected", f"{call.get('Target')} is not connected.")
-    raise AwsError(
-        "UnsupportedOperation", "The local cloud has no session channel; use SendCommand or SSH."
-    )
