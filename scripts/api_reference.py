@@ -10,6 +10,7 @@ from typing import Any
 
 import runctl
 from runctl.client.instances import Instances
+from runctl.client.machine import Machine
 from runctl.engine.rehearsal import Rehearsal
 
 PAGE = Path(__file__).parents[1] / "docs" / "reference" / "python.md"
@@ -46,7 +47,11 @@ def page() -> str:
     names = ", ".join(f"`runctl.{name}`" for name in runctl.__all__)
     start = f"```python\n{signature('Client', runctl.Client.__init__)}\n```\n"
     client = section("runctl.Client", runctl.Client, start)
-    returned = {"Client.instances": Instances, "Client.cloud": Rehearsal}
+    returned = {
+        "Client.instances": Instances,
+        "Client.machine": Machine,
+        "Client.cloud": Rehearsal,
+    }
     others = [section(f"What {name} returns", one) for name, one in returned.items()]
     return HEAD.format(names=names) + "\n".join([client, *others])
 

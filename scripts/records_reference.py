@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 from msgspec import structs
 
-from runctl.model import checkpoint, cloud, events, hyperparams, run, spec, views
+from runctl.model import access, checkpoint, cloud, events, hyperparams, run, spec, views
 from runctl.model.codec import SCHEMA
 from runctl.store import outputs, snapshot
 
@@ -44,7 +44,7 @@ not UTF-8; each of these stands as `\\xNN`, and a backslash as `\\\\`.
 | `blobs/<sha256>` | bytes; of a snapshot, one is its [Tree](#tree) |
 """
 SECTIONS: dict[str, tuple[ModuleType, ...]] = {
-    "What commands answer": (views,),
+    "What commands answer": (views, access),
     "What a local cloud answers": (cloud,),
     "A run": (run,),
     "What was asked for": (spec, hyperparams),

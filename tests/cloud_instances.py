@@ -16,9 +16,12 @@ import boto3
 from runctl.aws.account import Account
 from runctl.aws.depot import Depot
 from runctl.transports.instances import Ways
-from runctl.transports.ssh import SshTarget, SshTransport
+from runctl.transports.ssh import SshTransport
+from runctl.transports.ssh_target import SshTarget
 from tests.fidelity.world import CloudWorld
 from tests.localcloud.process import CloudProcess
+
+UBUNTU = "/aws/service/canonical/ubuntu/server/24.04/stable/current/amd64/hvm/ebs-gp3/ami-id"
 
 
 class CloudAccount(Account):
@@ -72,9 +75,8 @@ class Rig:
     def launch(self, **parameters: Any) -> str:
         """Launch a small instance; return its id once it runs."""
         ec2 = self.world.client("ec2")
-        [made] = ec2.run_instances(
-            ImageId=self.world.image, InstanceType="t3.micro", MinCount=1, MaxCount=1, **parameters
-        )["Instances"]
+        usual = {"ImageId": self.world.image, "InstanceType": "t3.micro"}
+        [made] = ec2.run_instances(MinCount=1, MaxCount=1, **usual | parameters)["Instances"]
         waiter = ec2.get_waiter("instance_running")
         waiter.wait(InstanceIds=[made["InstanceId"]], WaiterConfig={"Delay": 1, "MaxAttempts": 60})
         return str(made["InstanceId"])
@@ -84,6 +86,12 @@ class Rig:
         assert isinstance(found, SshTransport)
         port = 22 if self.cloud.ready["tier"] == "root" else 2222
         return replace(found.target, port=port, identity=identity, control_folder=sockets)
+
+    @cached_property
+    def ubuntu(self) -> str:
+        """The image of Ubuntu 24.04, which has a Python of 3.11 or newer."""
+        answer = self.world.client("ssm").get_parameter(Name=UBUNTU)
+        return str(answer["Parameter"]["Value"])
 
     def ways(self, folder: Path, forced: Literal["auto", "ssm", "ssh"] = "auto") -> Ways:
         return Ways(self.account, self.depot, folder / "hosts", folder, forced)

@@ -57,6 +57,10 @@ CASES = {
     "exec": ["exec", "alpha", "--", "sh", "-c", "echo $0 $1", "a b", "--help"],
     "exec-json": ["exec", "alpha", "-o", "json", "--", "echo", "beside"],
     "exec-failed": ["exec", "alpha", "--", "sh", "-c", "exit 3"],
+    "ssh-local": ["ssh", "alpha"],
+    "ssh-bad-port": ["ssh", "alpha", "--forward", "http"],
+    "ssh-port-twice": ["ssh", "alpha", "--forward", "6006", "--forward", "6006:80", "-o", "json"],
+    "ssh-config-alone": ["ssh", "alpha", "--config", "--", "true"],
     "pull": ["pull", "alpha", "../fetched"],
     "pull-json": ["pull", "alpha", "../fetched json", "-o", "json"],
     "plan": ["train", "my scripts/train.py", "--dry-run", "--hyperparams", "lr=1e-3", "--", "-x"],
@@ -76,6 +80,7 @@ CASES = {
     "version-json": ["version", "-o", "json"],
     "help": ["--help"],
     "help-train": ["train", "--help"],
+    "help-ssh": ["ssh", "--help"],
     "help-config": ["config", "--help"],
 }
 

@@ -23,7 +23,8 @@ from runctl.errors import (
 from runctl.testing.transports import TransportContract
 from runctl.transports.api import Transport
 from runctl.transports.host_keys import pin
-from runctl.transports.ssh import SshTarget, SshTransport
+from runctl.transports.ssh import SshTransport
+from runctl.transports.ssh_target import SshTarget
 from runctl.transports.ssm import SsmTransport
 from tests.cloud_instances import Rig
 from tests.localcloud.process import CloudProcess

@@ -6,10 +6,17 @@ from pathlib import Path
 
 import pytest
 
-from runctl.errors import AuthError, IntegrityError, RefusedError, RunctlError, TransportError
+from runctl.errors import (
+    AuthError,
+    ConflictError,
+    IntegrityError,
+    RefusedError,
+    RunctlError,
+    TransportError,
+)
 from runctl.transports.host_keys import control_folder, pin, pinned_user, read_console, read_login
-from runctl.transports.ssh import SshTarget
 from runctl.transports.ssh_errors import failure
+from runctl.transports.ssh_target import SshTarget
 
 CHANGED = """@    WARNING: REMOTE HOST IDENTIFICATION HAS CHANGED!     @
 Host key for i-1 has changed and you have requested strict checking.
@@ -34,6 +41,7 @@ ssh-ed25519 LATER
         ("ssh: connect to host x port 22: Connection refused", TransportError),
         ("ssh: connect to host x port 22: Connection timed out", TransportError),
         ("Timeout, server x not responding.", TransportError),
+        ("bind: Address already in use\nx: cannot listen to port: 6006", ConflictError),
         ("something else", TransportError),
     ],
 )

@@ -13,6 +13,7 @@ import click
 from runctl.errors import UsageError
 
 if TYPE_CHECKING:
+    from runctl.model.access import Forward
     from runctl.model.hyperparams import Hyperparameters
 
 F = TypeVar("F", bound=Callable[..., object])
@@ -163,6 +164,37 @@ def together(*decorators: Callable[[F], F]) -> Callable[[F], F]:
     return decorate
 
 
+def read_forwards(texts: Sequence[str]) -> tuple[Forward, ...]:
+    """Read ``6006`` and ``8080:6006``: a port of the instance, and the one here before it."""
+    from runctl.model.access import Forward  # noqa: PLC0415
+
+    found: dict[int, Forward] = {}
+    for text in texts:
+        local, _, remote = text.rpartition(":")
+        local = local or remote
+        if not (_is_port(local) and _is_port(remote)):
+            raise UsageError(
+                f"--forward: {text!r} is no port", hint="runctl ssh RUN --forward 6006"
+            )
+        if int(local) in found:
+            raise UsageError(
+                f"--forward: port {local} of this machine is named twice",
+                hint=f"runctl ssh RUN --forward LOCAL:{remote}",
+            )
+        found[int(local)] = Forward(local_port=int(local), remote_port=int(remote))
+    return tuple(found.values())
+
+
+def _is_port(text: str) -> bool:
+    return bool(re.fullmatch(r"[0-9]{1,5}", text)) and 1 <= int(text) <= 65535
+
+
+transport_option = click.option(
+    "--transport", type=click.Choice(["auto", "ssm", "ssh"]), help="How it is reached."
+)
+not_mine_option = click.option(
+    "--not-mine", is_flag=True, help="Also an instance without your owner tag."
+)
 wait_timeout = click.option("--wait-timeout", type=Duration(), help="End only the waiting.")
 run_argument = click.argument("run", default="@last")
 needed_run = click.argument("run")

@@ -18,6 +18,7 @@ COMMANDS = {
     "rm": ("runctl.cli.rm:rm", "Delete runs, with all that they have stored."),
     "diff": ("runctl.cli.diff:diff", "Show in what two runs differ."),
     "exec": ("runctl.cli.exec:exec_", "Run a command beside the training."),
+    "ssh": ("runctl.cli.ssh:ssh", "Open a shell on an instance, or a port of it."),
     "pull": ("runctl.cli.pull:pull", "Bring the outputs of a run here."),
     "checkpoint": ("runctl.cli.checkpoint:checkpoint", "List, verify and clean up checkpoints."),
     "aws": ("runctl.cli.aws:aws", "Rent instances of EC2, train on them, end them."),

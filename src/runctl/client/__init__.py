@@ -9,6 +9,7 @@ from runctl.client.client import Client
 if TYPE_CHECKING:  # what the client's methods return: imported by those who have them already
     from runctl.client.aws_setup import AwsSetup as AwsSetup
     from runctl.client.instances import Instances as Instances
+    from runctl.client.machine import Machine as Machine
     from runctl.engine.rehearsal import Rehearsal as Rehearsal
 
 __all__ = ["Client"]

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from runctl.agent.plan import BucketPlan
     from runctl.client.aws_setup import AwsSetup
     from runctl.client.instances import Instances
+    from runctl.client.machine import Machine
     from runctl.config import Config, ConfigFile, Setting
     from runctl.engine.preparing import Prepared
     from runctl.engine.rehearsal import Rehearsal
@@ -308,6 +309,18 @@ class Client:
         from runctl.client.aws_setup import AwsSetup  # noqa: PLC0415
 
         return AwsSetup(self, self._session)
+
+    def machine(self, reference: str, *, is_foreign: bool = False) -> Machine:
+        """Return the instance ``i-…``, or that of a run's last attempt, to look inside.
+
+        One that does not bear our owner tag is refused unless ``is_foreign``.
+        """
+        from runctl.client.machine import Machine  # noqa: PLC0415
+        from runctl.engine.visiting import find_visited  # noqa: PLC0415
+
+        return Machine(
+            self._session, *find_visited(self._session, reference, is_foreign=is_foreign)
+        )
 
     # -- rehearsing
 

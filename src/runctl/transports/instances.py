@@ -16,7 +16,8 @@ from runctl.aws.depot import Depot
 from runctl.aws.errors import translated
 from runctl.errors import ConflictError, NotFoundError, RefusedError
 from runctl.transports import host_keys
-from runctl.transports.ssh import SshTarget, SshTransport
+from runctl.transports.ssh import SshTransport
+from runctl.transports.ssh_target import SshTarget
 from runctl.transports.ssm import SsmTransport
 
 CONSOLE_S, CONSOLE_PAUSE_S = 30.0, 0.5

@@ -7,62 +7,31 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO, Any, BinaryIO
 
 from runctl.errors import TransportError
+from runctl.model.access import Forward
 from runctl.transports import file_copy
 from runctl.transports.api import Completed
 from runctl.transports.remote_command import RemoteCommand, quoted
 from runctl.transports.ssh_errors import failure
+from runctl.transports.ssh_target import SshTarget
+from runctl.transports.ssh_visit import has_terminal, hold, visit
 
-_LONGEST_CONTROL_FOLDER = 46
-"""In characters: a socket's path has 104 on macOS, and ssh appends two names to the folder."""
-# Whatever ~/.ssh/config says, only the pinned keys count. What stands first holds.
-_OPTIONS = (
-    "BatchMode=yes", "StrictHostKeyChecking=yes", "GlobalKnownHostsFile=/dev/null",
-    "KnownHostsCommand=none", "NoHostAuthenticationForLocalhost=no", "CheckHostIP=no",
-    "UpdateHostKeys=no", "VerifyHostKeyDNS=no", "ConnectTimeout=10", "ServerAliveInterval=5",
-    "ServerAliveCountMax=3", "LogLevel=ERROR", "EscapeChar=none", "ForwardAgent=no",
-    "RemoteCommand=none", "PermitLocalCommand=no", "ClearAllForwardings=yes",
-)  # fmt: skip
-
-
-@dataclass(frozen=True)
-class SshTarget:
-    """``known_hosts`` alone says which keys are the machine's; ``options`` are ssh's own.
-
-    A port of None is the one that ``~/.ssh/config`` says, or 22.
-    """
-
-    host: str
-    user: str
-    known_hosts: Path
-    port: int | None = None
-    identity: Path | None = None
-    control_folder: Path | None = None
-    options: tuple[str, ...] = ()
-
-    def argv(self) -> list[str]:
-        """Return ssh's words up to the command."""
-        files = [f'UserKnownHostsFile="{self.known_hosts}"', *self._sharing()]
-        if self.identity is not None:
-            files += [f'IdentityFile="{self.identity}"', "IdentitiesOnly=yes"]
-        given = [word for option in (*_OPTIONS, *files, *self.options) for word in ("-o", option)]
-        port = [] if self.port is None else ["-p", str(self.port)]
-        return ["ssh", "-T", *given, *port, "-l", self.user, "--", self.host]
-
-    def _sharing(self) -> list[str]:
-        folder = self.control_folder
-        if folder is None or len(str(folder)) > _LONGEST_CONTROL_FOLDER:
-            return ["ControlMaster=no", "ControlPath=none"]
-        return ["ControlMaster=auto", "ControlPersist=60s", f'ControlPath="{folder}/%C"']
+_SHELL = ("sh", "-c", 'exec "${SHELL:-/bin/sh}"')
+# Not by exec: of a command that a signal ends, sshd tells nothing that ssh would pass on.
+_ON_TERMINAL = '"$0" "$@"; exit "$?"'
 
 
 @dataclass(frozen=True)
 class SshTransport:
     target: SshTarget
+
+    @property
+    def way(self) -> str:
+        return f"over SSH as {self.target.user}"
 
     def exec(self, argv: Sequence[str], *, stdin: bytes = b"") -> Completed:
         with tempfile.TemporaryFile() as given, tempfile.TemporaryFile() as stdout:
@@ -73,12 +42,26 @@ class SshTransport:
             return Completed(status, stdout.read(), stderr)
 
     def attach(self, argv: Sequence[str]) -> int:
-        """Run a command with the caller's own streams, but without a terminal there."""
+        """Run a command with the caller's own streams; on a terminal there if they are one here.
+
+        There, the status of a command that a signal n ended is 128+n.
+        """
+        if has_terminal():
+            return visit(self.target, quoted(["sh", "-c", _ON_TERMINAL, *argv]))
         command = RemoteCommand(argv)
         with self._start(command, stderr=subprocess.PIPE) as process:
             assert process.stderr is not None  # noqa: S101 - it was asked for
             told = _pass_on(process.stderr, command)
             return self._ended(command, told, process.wait())[0]
+
+    def shell(self) -> int:
+        """Open a shell; without a terminal it reads what comes. Return its status."""
+        return visit(self.target) if has_terminal() else self.attach(_SHELL)
+
+    def forward(self, forwards: Sequence[Forward], argv: Sequence[str] = ()) -> int:
+        """Keep ports open while a command runs, or without one until it is interrupted."""
+        target = replace(self.target, forwards=tuple(forwards))
+        return SshTransport(target).attach(argv) if argv else hold(target)
 
     def put(self, source: Path, target: str) -> None:
         file_copy.put(self, source, target)

@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
-from runctl.errors import AuthError, IntegrityError, RefusedError, RunctlError, TransportError
+from runctl.errors import (
+    AuthError,
+    ConflictError,
+    IntegrityError,
+    RefusedError,
+    RunctlError,
+    TransportError,
+)
 
 _NOT_REACHED = (
     ("Connection refused", "nothing listens there; sshd may not have started yet"),
@@ -30,6 +37,11 @@ def failure(host: str, known_hosts: str, words: str) -> RunctlError:
         return AuthError(
             f"{host} lets nobody in with this key: {_last(words)}",
             hint="see that the identity file is of the instance's key pair, with mode 0600",
+        )
+    if "cannot listen to port" in words:
+        return ConflictError(
+            f"a port of this machine is taken: {_last(words)}",
+            hint="runctl ssh RUN --forward LOCAL:PORT, with another LOCAL",
         )
     hint = next(
         (hint for sign, hint in _NOT_REACHED if sign in words), "aws ec2 describe-instances"

@@ -16,8 +16,9 @@ from typing import BinaryIO
 from runctl.aws.account import Account
 from runctl.aws.commands import run_script, unreachable
 from runctl.aws.depot import Depot, Transit
-from runctl.errors import IntegrityError, TransportError
-from runctl.transports import file_copy
+from runctl.errors import IntegrityError, TransportError, UsageError
+from runctl.model.access import Forward
+from runctl.transports import file_copy, ssm_plugin
 from runctl.transports.api import Completed
 from runctl.transports.remote_command import RemoteCommand, quoted, shell_text
 
@@ -33,6 +34,10 @@ class SsmTransport:
     instance_id: str
     depot: Depot
 
+    @property
+    def way(self) -> str:
+        return "over Systems Manager"
+
     def exec(self, argv: Sequence[str], *, stdin: bytes = b"") -> Completed:
         stdout = io.BytesIO()
         status, stderr = self.stream(argv, io.BytesIO(stdin) if stdin else None, stdout)
@@ -45,6 +50,19 @@ class SsmTransport:
             stream.buffer.write(data)
             stream.flush()
         return done.status
+
+    def shell(self) -> int:
+        """Open a shell of the account's settings for sessions; return its status."""
+        return ssm_plugin.open_shell(self.account, self.instance_id)
+
+    def forward(self, forwards: Sequence[Forward], argv: Sequence[str] = ()) -> int:
+        """Keep ports open until they are interrupted; there is no command beside them."""
+        if argv:
+            raise UsageError(
+                "over Systems Manager, a port and a command do not go together",
+                hint="type the command in another terminal, or use --transport ssh",
+            )
+        return ssm_plugin.hold_ports(self.account, self.instance_id, forwards)
 
     def put(self, source: Path, target: str) -> None:
         file_copy.put(self, source, target)

@@ -1,0 +1,71 @@
+"""One instance, to look inside."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from runctl.errors import ConflictError
+from runctl.model.access import Forward, SshHost
+from runctl.model.instance import Instance
+
+# Imported where they are used: a command pays only for what it does.
+if TYPE_CHECKING:
+    from runctl.engine.session import Session
+    from runctl.transports.ssh import SshTransport
+    from runctl.transports.ssm import SsmTransport
+
+
+class Machine:
+    """What ``Client.machine`` returns. ``alias`` is the name of the run that led here, or the id.
+
+    It is reached when it is first needed, by the way that the setting ``aws.transport`` says.
+    """
+
+    def __init__(self, session: Session, instance: Instance, alias: str) -> None:
+        self._session = session
+        self.instance = instance
+        self.alias = alias
+
+    @property
+    def way(self) -> str:
+        """How it is reached, in words: ``over SSH as ec2-user``."""
+        return self._transport.way
+
+    def exec(self, argv: Sequence[str]) -> int:
+        """Run a command on the caller's own streams; return its status, negative for a signal."""
+        return self._transport.attach(argv)
+
+    def shell(self) -> int:
+        """Open a shell on the caller's own streams; return its status."""
+        return self._transport.shell()
+
+    def forward(self, forwards: Sequence[Forward], argv: Sequence[str] = ()) -> int:
+        """Keep ports open while a command runs; without one, until KeyboardInterrupt.
+
+        Raises ConflictError, with the next free one, where a port of this machine is taken.
+        """
+        from runctl.engine.visiting import check_ports  # noqa: PLC0415
+
+        check_ports(forwards, self.alias)
+        return self._transport.forward(forwards, argv)
+
+    def ssh_host(self) -> SshHost:
+        """Return what leads other programs here over SSH, with the pinned keys."""
+        from runctl.transports.ssh import SshTransport  # noqa: PLC0415
+
+        if not isinstance(self._transport, SshTransport):
+            raise ConflictError(
+                f"{self.alias} is reached {self.way}, and not over SSH",
+                hint=f"runctl ssh {self.alias} --config --transport ssh",
+            )
+        return SshHost(
+            alias=self.alias,
+            instance_id=self.instance.instance_id,
+            options=self._transport.target.config(),
+        )
+
+    @cached_property
+    def _transport(self) -> SsmTransport | SshTransport:
+        return self._session.ways().reach(self.instance.instance_id)
