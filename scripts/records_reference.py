@@ -13,7 +13,18 @@ from typing import Any
 import msgspec
 from msgspec import structs
 
-from runctl.model import access, checkpoint, cloud, events, hyperparams, run, spec, views
+from runctl.model import (
+    access,
+    checkpoint,
+    cloud,
+    events,
+    hyperparams,
+    instance,
+    instance_views,
+    run,
+    spec,
+    views,
+)
 from runctl.model.codec import SCHEMA
 from runctl.store import outputs, snapshot
 
@@ -45,6 +56,7 @@ not UTF-8; each of these stands as `\\xNN`, and a backslash as `\\\\`.
 """
 SECTIONS: dict[str, tuple[ModuleType, ...]] = {
     "What commands answer": (views, access),
+    "Instances": (instance, instance_views),
     "What a local cloud answers": (cloud,),
     "A run": (run,),
     "What was asked for": (spec, hyperparams),

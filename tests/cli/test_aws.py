@@ -14,8 +14,20 @@ CASES = {
     "setup-bad-block": ["setup", "--ssh-from", "10.0.0.1/8"],
     "help-monitor": ["monitor", "--help"],
     "monitor-no-region": ["watch", "i-0123456789abcdef0", "-f"],
+    "help-list": ["list", "--help"],
+    "help-status": ["status", "--help"],
+    "help-wait": ["wait", "--help"],
+    "help-start": ["start", "--help"],
+    "help-stop": ["stop", "--help"],
+    "help-terminate": ["terminate", "--help"],
     "list-no-region": ["list"],
     "list-no-region-json": ["list", "-o", "json"],
+    "status-no-region": ["status", "i-0123456789abcdef0"],
+    "wait-for-nothing": ["wait", "i-0123456789abcdef0"],
+    "start-no-region": ["start", "i-0123456789abcdef0", "--yes"],
+    "stop-no-region": ["stop", "i-0123456789abcdef0"],
+    "terminate-nothing": ["terminate", "--yes"],
+    "terminate-no-region": ["terminate", "i-0123456789abcdef0", "--yes"],
 }
 
 

@@ -8,7 +8,12 @@ COMMANDS = {
     "setup": ("runctl.cli.aws_setup:setup", "Make what your instances need in the account."),
     "train": ("runctl.cli.aws_train:train", "Run a training script on an instance."),
     "monitor": ("runctl.cli.aws_train:monitor", "Print what the run on an instance prints."),
-    "list": ("runctl.cli.aws_looking:list_", "List your instances."),
+    "list": ("runctl.cli.aws_looking:list_", "List your instances, with what they cost."),
+    "status": ("runctl.cli.aws_looking:status", "Show all of an instance, and its runs."),
+    "wait": ("runctl.cli.aws_looking:wait", "Wait until instances run, answer, or are ended."),
+    "start": ("runctl.cli.aws_power:start", "Start stopped instances."),
+    "stop": ("runctl.cli.aws_power:stop", "Stop instances; their disks stay."),
+    "terminate": ("runctl.cli.aws_terminate:terminate", "End instances, for good."),
 }
 ALIASES = {"run": "train", "watch": "monitor", "logs": "monitor"}
 
@@ -18,6 +23,6 @@ aws = LazyGroup(
     ALIASES,
     help="""Rent instances of EC2, train on them, end them.
 
-An instance is yours if it bears your owner tag; no other is ever changed.
+An instance is yours if it bears your owner tag; no other is changed unless you say --not-mine.
 """,
 )

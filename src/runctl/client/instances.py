@@ -2,35 +2,157 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from runctl.errors import RunNotFound
-from runctl.model.instance import GONE, Instance
+from runctl.model.instance import GONE, Instance, Volume
+from runctl.model.instance_views import (
+    Goal,
+    InstanceDetail,
+    InstancePlan,
+    InstanceReport,
+    ListedInstance,
+)
 
 # Imported where they are used: a command pays only for what it does.
 if TYPE_CHECKING:
     from runctl.engine.session import Session
     from runctl.providers.api import Provider
 
+FLUSH_TIME = timedelta(minutes=2)
+
 
 class Instances:
-    """What ``Client.instances`` returns. Instances are named by id."""
+    """What ``Client.instances`` returns. Instances are named by id, and ours by name as well.
+
+    What changes instances looks at all that are named before it touches the first. A run that is
+    active on one, or may be, is a RefusedError unless ``is_forced``: then it is asked to save what
+    it has, for ``flush_time`` at most. One that is not ours is a RefusedError unless
+    ``is_foreign``. What then fails with one instance is in its report.
+    """
 
     def __init__(self, session: Session, provider: Provider) -> None:
         self._session = session
         self._provider = provider
 
-    def find(self, *, is_all: bool = False) -> list[Instance]:
-        """Return the instances that bear our owner tag; ``is_all``: those that are ended, too."""
-        found = self._provider.find()
-        return [one for one in found if is_all or one.state not in GONE]
+    # -- looking
 
-    def last_run(self, instance_id: str) -> str:
+    def find(self, *, is_all: bool = False, project: str | None = None) -> list[ListedInstance]:
+        """Return the instances that bear our owner tag, the newest first.
+
+        ``is_all``: those that are ended, too. ``project``: of this one alone.
+        """
+        from runctl.engine.fleet import list_instances  # noqa: PLC0415
+
+        found = list_instances(self._session, self._provider)
+        return [
+            one
+            for one in found
+            if (is_all or one.state not in GONE) and project in (None, one.project)
+        ]
+
+    def spare_volumes(self) -> list[Volume]:
+        """Return our volumes that are attached to nothing, and cost all the same."""
+        from runctl.providers.api import SupportsVolumes  # noqa: PLC0415
+
+        if not isinstance(self._provider, SupportsVolumes):
+            return []
+        return list(self._provider.spare_volumes())
+
+    def status(self, reference: str) -> InstanceDetail:
+        """Return all of one instance: how it is reached, its disks, the runs that it has had."""
+        from runctl.engine.portrait import draw  # noqa: PLC0415
+
+        return draw(self._session, self._provider, reference)
+
+    def last_run(self, reference: str) -> str:
         """Return the id of the run that was started last on an instance; RunNotFound if none."""
-        run_id = self._provider.describe(instance_id).run
-        if run_id is None:
+        from runctl.engine.naming import find_instance  # noqa: PLC0415
+
+        found = find_instance(self._provider, reference)
+        if found.run is None:
             raise RunNotFound(
-                f"no run was started on {instance_id}",
-                hint=f"runctl aws train {instance_id} SCRIPT",
+                f"no run was started on {found.instance_id}",
+                hint=f"runctl aws train {found.instance_id} SCRIPT",
             )
-        return run_id
+        return found.run
+
+    def wait(
+        self, references: Sequence[str], goal: Goal, timeout: timedelta | None = None
+    ) -> list[InstanceReport]:
+        """Wait until each is what is waited for; READY is one that answers a command.
+
+        A report fails with InstanceLost if it has ended instead, with ConflictError if it is
+        stopped and nobody starts it, with TryAgain where only the waiting is over.
+        """
+        from runctl.engine.power import wait  # noqa: PLC0415
+
+        return wait(self._session, self._provider, references, goal, timeout)
+
+    # -- changing
+
+    def plan_end(
+        self, references: Sequence[str], *, is_forced: bool = False, is_foreign: bool = False
+    ) -> list[InstancePlan]:
+        """Say what an end would meet; nothing is changed. RefusedError as ``terminate``."""
+        from runctl.engine.ending import plan_end  # noqa: PLC0415
+        from runctl.engine.fleet import Leave  # noqa: PLC0415
+
+        leave = Leave(is_forced=is_forced, is_foreign=is_foreign)
+        return plan_end(self._session, self._provider, references, leave)
+
+    def terminate(
+        self,
+        references: Sequence[str],
+        *,
+        is_forced: bool = False,
+        is_foreign: bool = False,
+        flush_time: timedelta = FLUSH_TIME,
+    ) -> list[InstanceReport]:
+        """End the instances, and say what has become of their runs and their disks."""
+        from runctl.engine.ending import end  # noqa: PLC0415
+        from runctl.engine.fleet import Leave  # noqa: PLC0415
+
+        leave = Leave(is_forced=is_forced, is_foreign=is_foreign, flush_time=flush_time)
+        return end(self._session, self._provider, references, leave)
+
+    def stop(
+        self,
+        references: Sequence[str],
+        *,
+        is_forced: bool = False,
+        is_foreign: bool = False,
+        flush_time: timedelta = FLUSH_TIME,
+        is_waiting: bool = False,
+        timeout: timedelta | None = None,
+    ) -> list[InstanceReport]:
+        """Stop the instances; their disks stay. ConflictError for one that cannot be stopped."""
+        from runctl.engine.fleet import Leave  # noqa: PLC0415
+        from runctl.engine.power import Patience, stop  # noqa: PLC0415
+
+        leave = Leave(is_forced=is_forced, is_foreign=is_foreign, flush_time=flush_time)
+        patience = Patience(is_waiting=is_waiting, timeout=timeout)
+        return stop(self._session, self._provider, references, leave, patience)
+
+    def plan_start(self, references: Sequence[str], *, is_foreign: bool = False) -> list[Instance]:
+        """Return what would be started; nothing is changed."""
+        from runctl.engine.fleet import Leave, find_all  # noqa: PLC0415
+
+        return find_all(self._provider, references, Leave(is_foreign=is_foreign))
+
+    def start(
+        self,
+        references: Sequence[str],
+        *,
+        is_foreign: bool = False,
+        is_waiting: bool = False,
+        timeout: timedelta | None = None,
+    ) -> list[InstanceReport]:
+        """Start stopped instances; ``is_waiting``: until they answer a command."""
+        from runctl.engine.fleet import Leave  # noqa: PLC0415
+        from runctl.engine.power import Patience, start  # noqa: PLC0415
+
+        leave, patience = Leave(is_foreign=is_foreign), Patience(is_waiting, timeout)
+        return start(self._session, self._provider, references, leave, patience)

@@ -19,6 +19,7 @@ from runctl.model.codec import Record, decode, encode
 from runctl.model.run import Run
 from runctl.model.views import RunSummary
 from runctl.store.ledger import Ledger
+from runctl.store.pace import pace_of
 
 
 class _Cached(Record, frozen=True, kw_only=True):
@@ -52,13 +53,26 @@ class Catalog:
 
         One whose records cannot be read hides no other: ``damaged`` holds why, by its id.
         """
-        for run_id in self.run_ids():
-            try:
-                yield self.summary(run_id)
-            except RunNotFound:
-                continue  # it is being removed, or its launch was cut short before the spec
-            except (IntegrityError, OSError) as error:
-                self.damaged[run_id] = error
+        yield from filter(None, map(self._try, self.run_ids()))
+
+    def all_summaries(self) -> list[RunSummary]:
+        """Return all runs, newest first, read several at once; else as ``summaries``."""
+        readers = pace_of(self._ledger.objects.url).readers
+        if readers == 1:
+            return list(self.summaries())
+        from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415 - slow to import
+
+        with ThreadPoolExecutor(readers) as pool:
+            return list(filter(None, pool.map(self._try, self.run_ids())))
+
+    def _try(self, run_id: str) -> RunSummary | None:
+        try:
+            return self.summary(run_id)
+        except RunNotFound:
+            return None  # it is being removed, or its launch was cut short before the spec
+        except (IntegrityError, OSError) as error:
+            self.damaged[run_id] = error
+            return None
 
     def summary(self, run_id: str) -> RunSummary:
         known = self._known.get(run_id)
@@ -72,6 +86,8 @@ class Catalog:
         return found
 
     def _is_current(self, run_id: str, known: RunSummary) -> bool:
+        if len(known.instances) < known.attempts:
+            return False  # learnt by a version that did not look where attempts were
         is_claimed = self._ledger.is_claimed(run_id, known.attempts + 1)
         return not is_claimed and self._ledger.has_spec(run_id)
 
@@ -94,6 +110,8 @@ def summarise(run: Run) -> RunSummary:
         checkpoint_count=sum(attempt.checkpoint_count for attempt in run.attempts),
         last_step=checkpoint.step if checkpoint else None,
         exit_status=last.exit.status if last and last.exit else None,
+        last_checkpoint=checkpoint.name if checkpoint else None,
+        instances=tuple(attempt.instance for attempt in run.attempts),
     )
 
 

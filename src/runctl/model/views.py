@@ -47,7 +47,7 @@ class LaunchPlan(Value, frozen=True, kw_only=True):
 
 
 class RunSummary(Value, frozen=True, kw_only=True):
-    """A run in a list."""
+    """A run in a list. ``instances``: of its attempts, in order."""
 
     run_id: str
     name: str
@@ -61,6 +61,8 @@ class RunSummary(Value, frozen=True, kw_only=True):
     checkpoint_count: int
     last_step: int | None
     exit_status: int | None
+    last_checkpoint: str | None = None
+    instances: tuple[str, ...] = ()
 
 
 class LogData(Value, frozen=True, kw_only=True):

@@ -23,6 +23,11 @@ class Completed:
 class Transport(Protocol):
     """Commands are argv lists, everywhere: nothing is ever pasted into a shell's text."""
 
+    @property
+    def name(self) -> str:
+        """How it is called where one is forced: ``ssm``, ``ssh``."""
+        ...
+
     def exec(self, argv: Sequence[str], *, stdin: bytes = b"") -> Completed:
         """Run a command to its end, or raise TransportError if it could not be run."""
         ...

@@ -14,6 +14,8 @@ from runctl.transports.api import Completed
 
 
 class LocalTransport:
+    name = "local"
+
     def exec(self, argv: Sequence[str], *, stdin: bytes = b"") -> Completed:
         # A session of its own: a Ctrl-C at our terminal is not meant for it.
         try:

@@ -28,6 +28,7 @@ _ON_TERMINAL = '"$0" "$@"; exit "$?"'
 @dataclass(frozen=True)
 class SshTransport:
     target: SshTarget
+    name = "ssh"
 
     @property
     def way(self) -> str:

@@ -33,6 +33,7 @@ class SsmTransport:
     account: Account
     instance_id: str
     depot: Depot
+    name = "ssm"
 
     @property
     def way(self) -> str:

@@ -33,7 +33,7 @@ def await_ready(
         instance = provider.describe(instance_id)
         if instance.state not in _COMING:
             raise _lost(instance)
-        told = _try(provider, instance)
+        told = find_silence(provider, instance)
         if told is None:
             return instance
         if now() + pause > end:
@@ -42,7 +42,7 @@ def await_ready(
         pause = min(1.5 * pause, LAST_PAUSE_S)
 
 
-def _try(provider: Provider, instance: Instance) -> str | None:
+def find_silence(provider: Provider, instance: Instance) -> str | None:
     """Return why it does not answer; None if it does."""
     if instance.state is not InstanceState.RUNNING:
         return f"it is {instance.state.value}"

@@ -1,0 +1,192 @@
+"""Instances in text: in a table, in all detail, and what became of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from decimal import Decimal
+
+from runctl.cli.pages import Fact, align
+from runctl.cli.sentences import tell_age, tell_count, tell_step
+from runctl.model.instance import Instance, Volume
+from runctl.model.instance_views import (
+    Flush,
+    InstanceDetail,
+    InstancePlan,
+    InstanceReport,
+    ListedInstance,
+    RunOnInstance,
+)
+from runctl.model.money import format_cost, rate_of
+from runctl.model.quantities import format_usd
+
+TABLE_HEADER = (
+    "ID", "TYPE", "STATE", "AGE", "PLACE", "MARKET", "USD/H", "COST", "LAST RUN", "NAME", "PROJECT",
+)  # fmt: skip
+
+
+def table_row(one: ListedInstance) -> tuple[str, ...]:
+    """One line of the list; what is unknown is a dash."""
+    return (
+        one.instance_id,
+        one.type,
+        one.state.value,
+        tell_age(one.launched_at) if one.launched_at else "-",
+        one.place or "-",
+        _market(one),
+        "-" if one.usd_per_hour is None else _rate(one.usd_per_hour),
+        "-" if one.cost_usd is None else format_cost(one.cost_usd),
+        one.run or "-",
+        one.name or "-",
+        one.project or "-",
+    )
+
+
+def tell_totals(found: Sequence[ListedInstance]) -> str:
+    """``3 instances: $2.01/h now, $14.20 so far``, and of how many that is not known."""
+    rates, costs = [rate_of(one) for one in found], [one.cost_usd for one in found]
+    unknown = sum(price is None for price in rates), sum(price is None for price in costs)
+    rate, cost = _rate(_sum(rates)), format_cost(_sum(costs))
+    apart = [f"; unknown of {count}" if count else "" for count in unknown]
+    return (
+        f"{tell_count(len(found), 'instance')}: {rate} now{apart[0]}, "
+        f"{cost} so far{apart[1]}, without disks and traffic"
+    )
+
+
+def _sum(amounts: Iterable[Decimal | None]) -> Decimal:
+    return sum(filter(None, amounts), Decimal(0))
+
+
+def tell_volume(volume: Volume) -> str:
+    """``vol-…: 100 GiB gp3, $8.00 a month``, and how to be rid of it."""
+    return f"{_describe_volume(volume)}; aws ec2 delete-volume --volume-id {volume.volume_id}"
+
+
+def _describe_volume(volume: Volume) -> str:
+    monthly = volume.usd_per_month
+    price = "at an unknown price" if monthly is None else f"{format_cost(monthly)} a month"
+    return f"{volume.volume_id}: {volume.gib} GiB {volume.type}, {price}"
+
+
+def tell_run(run: RunOnInstance) -> str:
+    return f"run {run.name} ({run.run_id}) is {run.state.value}, {_safe(run)}"
+
+
+def _safe(run: RunOnInstance) -> str:
+    if run.last_checkpoint is None:
+        return "no checkpoint is safe"
+    return f"last safe is {run.last_checkpoint}{tell_step(run.last_step)}"
+
+
+# -- a change: what it would meet, and what it did
+
+
+def plan_lines(plan: InstancePlan) -> Iterator[str]:
+    """What an end would meet."""
+    yield f"{tell_instance(plan.instance)}{_cost(plan.cost_usd)}"
+    if plan.runs_problem is not None:
+        yield f"  which runs are active is not known: {plan.runs_problem}"
+    yield from (f"  {tell_run(run)}: it is asked to save first" for run in plan.runs)
+    yield from _volume_lines(plan.volumes)
+
+
+def tell_instance(one: Instance) -> str:
+    """``i-… (name): t3.micro, running``, and its price."""
+    named = f" ({one.name})" if one.name else ""
+    rate = "" if one.usd_per_hour is None else f", {_rate(one.usd_per_hour)}"
+    return f"{one.instance_id}{named}: {one.type}, {_market(one)}, {one.state.value}{rate}"
+
+
+def report_lines(report: InstanceReport) -> Iterator[str]:
+    """What became of one."""
+    one = report.instance
+    if report.failure is None:
+        already = " already" if report.was_so else ""
+        yield f"{one.instance_id} is {one.state.value}{already}{_cost(report.cost_usd)}"
+    if report.runs_problem is not None:
+        yield f"  what was active could not be flushed: {report.runs_problem}"
+    yield from (f"  {_tell_flush(flush)}" for flush in report.flushes)
+    if report.failure is None:
+        yield from _volume_lines(report.volumes)
+
+
+def _tell_flush(flush: Flush) -> str:
+    run = flush.run
+    if flush.problem is None:
+        return f"run {run.name} {run.state.value}: {_safe(run)}, log shipped"
+    return f"run {run.name} could not be flushed: {flush.problem}; {_safe(run)}"
+
+
+def _cost(cost: Decimal | None) -> str:
+    return (
+        "; what it has cost is not known" if cost is None else f"; it has cost {format_cost(cost)}"
+    )
+
+
+def _volume_lines(volumes: tuple[Volume, ...] | None) -> Iterator[str]:
+    if volumes is None:
+        yield "  which volumes stay is not known: aws ec2 describe-volumes"
+    yield from (f"  it stays, and costs: {tell_volume(volume)}" for volume in volumes or ())
+
+
+# -- all of one
+
+
+def status_page(detail: InstanceDetail) -> Iterator[str]:
+    """An instance in detail."""
+    yield from align(*_facts(detail))
+    for volume in detail.volumes or ():
+        stays = "stays" if volume.is_kept else "ends with it"
+        yield f"volume  {_describe_volume(volume)}, {volume.device}, {stays}"
+    for run in (*detail.runs, *detail.earlier_runs):
+        yield f"run     {run.run_id}  {run.name}  {run.state.value}, {_safe(run)}"
+
+
+def _facts(detail: InstanceDetail) -> Iterator[Fact]:
+    one = detail.instance
+    yield "instance", one.instance_id
+    yield "name", one.name
+    yield "project", one.project
+    yield "state", one.state.value + (f": {one.state_reason}" if one.state_reason else "")
+    yield "type", one.type
+    yield "place", one.place
+    yield "market", _market(one)
+    yield "address", one.address
+    yield "image", one.image
+    yield "profile", one.profile or "none"
+    yield "key pair", one.key_name
+    yield "yours", "yes" if one.is_ours else "no: it does not bear your owner tag"
+    yield "launched", _launched(one)
+    yield "price", "unknown" if one.usd_per_hour is None else _rate(one.usd_per_hour)
+    yield "cost", "unknown" if detail.cost_usd is None else format_cost(detail.cost_usd)
+    yield "reached", _reached(detail)
+    yield "volumes", "unknown" if detail.volumes is None else str(len(detail.volumes))
+    yield "active", _active(detail)
+
+
+def _launched(one: Instance) -> str | None:
+    if one.launched_at is None:
+        return None
+    return f"{one.launched_at:%Y-%m-%d %H:%M:%S} UTC, {tell_age(one.launched_at)} ago"
+
+
+def _reached(detail: InstanceDetail) -> str:
+    contact = detail.contact
+    if contact.problem is None:
+        return f"over {contact.transport}, as {contact.login}"
+    way = f" over {contact.transport}" if contact.transport else ""
+    return f"not{way}: {contact.problem}"
+
+
+def _active(detail: InstanceDetail) -> str:
+    if detail.runs_problem is not None:
+        return f"unknown: {detail.runs_problem}"
+    return tell_count(len(detail.runs), "run")
+
+
+def _rate(usd_per_hour: Decimal) -> str:
+    return f"{format_usd(usd_per_hour)}/h"
+
+
+def _market(one: Instance) -> str:
+    return "spot" if one.is_spot else "on-demand"
