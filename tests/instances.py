@@ -50,6 +50,9 @@ class FakeProvider:
         self.known = {one.instance_id: one for one in instances}
         self.ended: list[str] = []
 
+    def names_type(self, text: str) -> bool:
+        return "." in text
+
     def offers(self, wish: InstanceWish) -> Sequence[Offer]:
         raise AssertionError(f"nobody asks for offers: {wish}")
 

@@ -178,3 +178,10 @@ INSTANCE = Instance(
     state=InstanceState.RUNNING,
     is_ours=True,
 )
+
+
+def make_wanted(
+    *, now: datetime = NOW, nonce: str = "n", instance: str = "local", reason: str = "a test"
+) -> Claim:
+    """Return who claims where and why: ``next_claim`` does the rest."""
+    return Claim(nonce=nonce, attempt=0, claimed_at=now, instance=instance, reason=reason)

@@ -24,6 +24,7 @@ from tests.aws.bucketscene import PREFIX, REGION, BucketScene
 from tests.cli.projects import fill
 from tests.cloud_instances import Rig
 from tests.localcloud.process import CloudProcess
+from tests.records import make_wanted
 
 pytestmark = pytest.mark.slow
 LIMIT_S = 120.0
@@ -57,10 +58,7 @@ def test_an_attempt_goes_on_on_an_instance(rig: Rig, in_s3: BucketScene, tmp_pat
     claim = next_claim(
         ledger,
         ledger.load(run_id),
-        nonce="n",
-        now=datetime.now(UTC),
-        instance=instance,
-        reason="a test",
+        make_wanted(nonce="n", now=datetime.now(UTC), instance=instance, reason="a test"),
     )
     ledger.claim(run_id, claim)
     order = StartOrder(

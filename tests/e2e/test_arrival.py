@@ -27,6 +27,7 @@ from runctl.store.ledger import Ledger, next_claim
 from runctl.transports.api import Completed
 from runctl.transports.local import LocalTransport
 from tests.cli.projects import fill
+from tests.records import make_wanted
 from tests.scene import Scene
 
 LIMIT_S = 60.0
@@ -69,7 +70,9 @@ def _resume_elsewhere(scene: Scene, ledger: Ledger, run_id: str) -> StartOrder:
     """Claim the next attempt for the other machine; return the order to start it."""
     run = ledger.load(run_id)
     claim = next_claim(
-        ledger, run, nonce="n", now=datetime.now(UTC), instance="elsewhere", reason="a test"
+        ledger,
+        run,
+        make_wanted(nonce="n", now=datetime.now(UTC), instance="elsewhere", reason="a test"),
     )
     ledger.claim(run_id, claim)
     return StartOrder(

@@ -40,7 +40,7 @@ from runctl.model.views import RunSummary
 from runctl.store.blobs import Blobs
 from runctl.store.ledger import Ledger, next_claim
 from runctl.store.snapshot import store_tree
-from tests.records import NOW, make_claim, make_event, make_exit, make_spec
+from tests.records import NOW, make_claim, make_event, make_exit, make_spec, make_wanted
 from tests.stores import MemoryObjects
 
 STARTED = AttemptStarted(host="h", folder="/f", runctl_version="0", platform="p")
@@ -82,7 +82,7 @@ class World:
     def claim_next(self, run_id: str) -> None:
         run = self.ledger.load(run_id)
         record = next_claim(
-            self.ledger, run, nonce="n", now=NOW, instance="local", reason="resumed"
+            self.ledger, run, make_wanted(nonce="n", now=NOW, instance="local", reason="resumed")
         )
         self.ledger.claim(run_id, record)
 

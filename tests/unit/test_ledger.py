@@ -23,7 +23,16 @@ from runctl.model.ids import make_run_id
 from runctl.model.run import State
 from runctl.store.checkpoints import seal
 from runctl.store.ledger import Ledger, counted_manifests, next_claim
-from tests.records import NOW, RUN_ID, make_claim, make_event, make_exit, make_manifest, make_spec
+from tests.records import (
+    NOW,
+    RUN_ID,
+    make_claim,
+    make_event,
+    make_exit,
+    make_manifest,
+    make_spec,
+    make_wanted,
+)
 from tests.stores import FaultyObjects, MemoryObjects, network_lost_for
 
 STARTED = AttemptStarted(host="h", folder="/f", runctl_version="0", platform="p")
@@ -51,7 +60,9 @@ def tell(ledger: Ledger, *bodies: Body, attempt: int = 1, first: int = 1) -> Non
 
 def claim_next(ledger: Ledger, nonce: str = "second") -> None:
     run = ledger.load(RUN_ID)
-    record = next_claim(ledger, run, nonce=nonce, now=NOW, instance="local", reason="lost")
+    record = next_claim(
+        ledger, run, make_wanted(nonce=nonce, now=NOW, instance="local", reason="lost")
+    )
     ledger.claim(RUN_ID, record)
 
 
@@ -138,7 +149,9 @@ def test_one_of_many_claims_the_attempt(ledger: Ledger) -> None:
 
     def claim(number: int) -> bool:
         nonce = f"claimant-{number}"
-        record = next_claim(ledger, run, nonce=nonce, now=NOW, instance="local", reason="lost")
+        record = next_claim(
+            ledger, run, make_wanted(nonce=nonce, now=NOW, instance="local", reason="lost")
+        )
         try:
             ledger.claim(RUN_ID, record)
         except ObjectExists:
@@ -174,7 +187,9 @@ def test_what_came_between_the_listing_and_the_claim_does_not_count_either(
     ledger: Ledger,
 ) -> None:
     run = ledger.load(RUN_ID)
-    record = next_claim(ledger, run, nonce="n", now=NOW, instance="local", reason="lost")
+    record = next_claim(
+        ledger, run, make_wanted(nonce="n", now=NOW, instance="local", reason="lost")
+    )
     tell(ledger, *SUCCESS)
     ledger.claim(RUN_ID, record)
     assert ledger.load(RUN_ID).attempts[0].state is State.LOST

@@ -14,6 +14,7 @@ from runctl.agent.folder import AttemptFolder
 from runctl.agent.plan import Plan
 from runctl.agent.supervisor import utc_now
 from runctl.errors import ObjectExists
+from runctl.model.events import Claim
 from runctl.model.run import Relaunch, Run, next_actions
 from runctl.store.ledger import Ledger, next_claim
 
@@ -44,14 +45,14 @@ class Relauncher:
 
     def _claim(self, run: Run, action: Relaunch) -> bool:
         """Claim the next attempt; one that an agent killed here has claimed is ours too."""
-        record = next_claim(
-            self.ledger,
-            run,
+        wanted = Claim(
             nonce=self._nonce(),
-            now=utc_now(),
+            attempt=action.attempt,
+            claimed_at=utc_now(),
             instance=self.plan.instance,
             reason=action.reason,
         )
+        record = next_claim(self.ledger, run, wanted)
         try:
             self.ledger.claim(run.run_id, record)
         except ObjectExists:

@@ -40,7 +40,10 @@ if TYPE_CHECKING:
     from runctl.config import Config, ConfigFile, Setting
     from runctl.engine.preparing import Prepared
     from runctl.engine.rehearsal import Rehearsal
+    from runctl.engine.renting.attempts import Terms
+    from runctl.engine.renting.intents import Intent
     from runctl.engine.session import Session
+    from runctl.model.wish import InstanceWish
     from runctl.store.s3 import BucketAccess
 
 
@@ -61,6 +64,7 @@ class Client:
         self._flags = dict(settings or {})
         self._environ = dict(os.environ if environ is None else environ)
         self._cwd = cwd or _find_cwd()
+        self._intents: dict[str, Intent] = {}
 
     # -- launching
 
@@ -70,11 +74,31 @@ class Client:
 
         return launch.describe(*self._prepare(request))
 
-    def train(self, request: LaunchRequest) -> Run:
-        """Launch a run, or adopt the active one of the same name; return once it has started."""
-        from runctl.engine import launch  # noqa: PLC0415
+    def train(self, request: LaunchRequest, terms: Terms | None = None) -> Run:
+        """Launch a run, or adopt the active one of the same name; return once it has started.
 
-        return launch.launch(*self._prepare(request))
+        With a ``wish`` an instance is rented, as the terms say. Until ``settle`` is called, or
+        the run is over, the same request of a later process is taken for this one, typed again.
+        """
+        from runctl.engine.launch import launch  # noqa: PLC0415
+        from runctl.engine.renting.attempts import Terms  # noqa: PLC0415
+
+        launched = launch(*self._prepare(request), terms or Terms())
+        if launched.intent is not None:
+            self._intents[launched.run.run_id] = launched.intent
+        return launched.run
+
+    def settle(self, run_id: str) -> None:
+        """Take in that the user knows of a run: the same request is a new one from now on."""
+        intent = self._intents.pop(run_id, None)
+        if intent is not None:
+            intent.settle()
+
+    def is_to_rent(self, target: str | None = None) -> bool:
+        """Tell whether a target, or that of the settings, means an instance to be rented."""
+        from runctl.engine.placing import is_to_rent  # noqa: PLC0415
+
+        return is_to_rent(self._session, target or self.config.values.run.on)
 
     def _prepare(self, request: LaunchRequest) -> tuple[Prepared, Session]:
         from runctl.engine.preparing import locate, prepare  # noqa: PLC0415
@@ -187,15 +211,36 @@ class Client:
         return stop(self._session, self.find(reference), is_now=is_now, timeout=timeout)
 
     def resume(
-        self, reference: str, *, checkpoint: str | None = None, on: str | None = None
+        self,
+        reference: str,
+        *,
+        checkpoint: str | None = None,
+        on: str | None = None,
+        wish: InstanceWish | None = None,
+        terms: Terms | None = None,
     ) -> Run:
         """Start the next attempt of a run that did not succeed, from a committed checkpoint.
 
         ``on`` is a target such as ``aws:i-…``; unless said, the instance of the last attempt.
+        With a ``wish`` an instance is rented, as the terms say.
         """
-        from runctl.engine.control import resume  # noqa: PLC0415
+        from runctl.engine.renting.attempts import Terms  # noqa: PLC0415
+        from runctl.engine.resuming import resume  # noqa: PLC0415
 
-        return resume(self._session, self.find(reference), checkpoint=checkpoint, on=on)
+        return resume(
+            self._session,
+            self.find(reference),
+            checkpoint=checkpoint,
+            on=on,
+            wish=wish,
+            terms=terms or Terms(),
+        )
+
+    def wish_of_next(self, reference: str, on: str | None = None) -> InstanceWish | None:
+        """Return what a resume would have to rent; None if there is an instance for it."""
+        from runctl.engine.resuming import wish_of_next  # noqa: PLC0415
+
+        return wish_of_next(self._session, self.find(reference), on)
 
     def remove(self, reference: str) -> Removed:
         """Delete a run that is over, with all it has stored."""
@@ -300,9 +345,8 @@ class Client:
     def instances(self, provider: str = "aws") -> Instances:
         """Return the instances of a provider: to rent, list and end them."""
         from runctl.client.instances import Instances  # noqa: PLC0415
-        from runctl.engine.session import open_named  # noqa: PLC0415
 
-        return Instances(self._session, open_named(self._session, provider))
+        return Instances(self._session, self._session.provider(provider))
 
     def aws_setup(self) -> AwsSetup:
         """Return what an owner needs in an account of AWS: to make, check and take away."""

@@ -7,22 +7,28 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
-from runctl.engine.instances import collect_secrets, start_attempt
-from runctl.engine.outcome import judge
-from runctl.engine.placing import place
+from msgspec.structs import replace
+
+from runctl.engine.instances import collect_secrets, is_revivable, start_attempt
+from runctl.engine.outcome import judge, lost_instance
+from runctl.engine.placing import Placement, claim_on, placed
 from runctl.engine.preparing import Prepared, largest_files
 from runctl.engine.references import find_run
+from runctl.engine.renting.attempts import Terms
+from runctl.engine.renting.intents import Intent, take_up
 from runctl.engine.session import Session
-from runctl.engine.specs import environment_wish, make_spec, name_stem
+from runctl.engine.specs import environment_wish, make_spec, name_stem, with_id
 from runctl.errors import ConflictError, RunNotFound
+from runctl.model.codec import encode
 from runctl.model.hyperparams import to_arguments
-from runctl.model.run import Run, State, begin
+from runctl.model.run import Attempt, Run, State, begin
 from runctl.model.spec import Spec
 from runctl.model.views import LaunchPlan, LaunchRequest
 from runctl.project import git_state
-from runctl.store.ledger import next_claim
 
 
 def describe(prepared: Prepared, session: Session) -> LaunchPlan:
@@ -59,47 +65,90 @@ def describe(prepared: Prepared, session: Session) -> LaunchPlan:
     )
 
 
-def launch(prepared: Prepared, session: Session) -> Run:
+@dataclass(frozen=True)
+class Launched:
+    """``intent`` is there where an instance was rented: it is settled once the user knows."""
+
+    run: Run
+    intent: Intent | None = None
+
+
+def launch(prepared: Prepared, session: Session, terms: Terms) -> Launched:
     """Store the code, write the spec, claim attempt 1 and start it; return the run.
 
     A run of the same name that is active and asks for the same thing is adopted, and its
-    launch finished if it was cut short; any other of that name is a conflict.
+    launch finished if it was cut short; any other of that name is a conflict. So is the run of
+    a call that rented an instance and was killed.
     """
     secrets = collect_secrets(prepared.settings.run.secrets, session.environ)
     spec = make_spec(prepared, session)
-    adopted = _adopt(spec, prepared.request, session)
-    if adopted is None:
-        instance = place(session, spec)
-        session.ledger.create_run(spec)
-        _begin_first(prepared, session, spec, instance, secrets)
-    elif adopted.last is None:
-        instance = place(session, adopted.spec)
-        _begin_first(prepared, session, adopted.spec, instance, secrets)
+    intent = _intend(prepared, session, spec) if spec.wish is not None else None
+    if intent is not None:
+        spec = with_id(spec, intent.token, prepared)
+    adopted = _adopt(spec, prepared.request, session) or _left_behind(session, intent)
+    if adopted is None or adopted.last is None:
+        _launch_new(prepared, session, adopted.spec if adopted else spec, secrets, terms)
     elif adopted.last.state is State.PENDING or judge(session, adopted.run_id).is_over:
-        start_attempt(
-            session, adopted.spec, adopted.last.instance, adopted.last.number, secrets=secrets
-        )
-    return session.ledger.load(adopted.run_id if adopted else spec.run_id)
+        _start_again(session, adopted, adopted.last, secrets)
+    return Launched(session.ledger.load(adopted.run_id if adopted else spec.run_id), intent)
+
+
+def _start_again(session: Session, run: Run, last: Attempt, secrets: Mapping[str, str]) -> None:
+    """Finish a launch that was cut short, or bring back an agent that was killed."""
+    if not is_revivable(session, run):
+        raise lost_instance(run)
+    start_attempt(session, run.spec, last.instance, last.number, secrets=secrets)
+
+
+def _intend(prepared: Prepared, session: Session, spec: Spec) -> Intent:
+    """Write down what is about to be rented; take up what a killed call has begun.
+
+    A run that is over by now is no longer what is asked for.
+    """
+    moment = datetime.min.replace(tzinfo=UTC)
+    asked = encode(replace(with_id(spec, "", prepared), created_at=moment))
+    folder = session.user_dir / "intents"
+    intent = take_up(folder, asked, lambda: spec.run_id)
+    left = _left_behind(session, intent)
+    if left is not None and left.is_over:
+        intent.settle()
+        intent = take_up(folder, asked, lambda: spec.run_id)
+    return intent
+
+
+def _left_behind(session: Session, intent: Intent | None) -> Run | None:
+    if intent is None or not intent.is_taken_up:
+        return None
+    try:
+        return session.ledger.load(intent.token)
+    except RunNotFound:
+        return None
+
+
+def _launch_new(
+    prepared: Prepared, session: Session, spec: Spec, secrets: Mapping[str, str], terms: Terms
+) -> None:
+    """Place attempt 1, and start it; a run is written only once there is a place for it."""
+    with placed(session, spec, 1, terms) as placement:
+        if not session.ledger.has_spec(spec.run_id):
+            session.ledger.create_run(spec)
+        _begin_first(prepared, session, spec, placement, secrets)
 
 
 def _begin_first(
-    prepared: Prepared, session: Session, spec: Spec, instance: str, secrets: Mapping[str, str]
+    prepared: Prepared,
+    session: Session,
+    spec: Spec,
+    placement: Placement,
+    secrets: Mapping[str, str],
 ) -> None:
     """Claim attempt 1 and start it; where it is refused, the run is taken back."""
     _import_checkpoint(prepared, session, spec)
-    claim = next_claim(
-        session.ledger,
-        begin(spec),
-        nonce=session.nonce(),
-        now=session.clock(),
-        instance=instance,
-        reason="launched",
-    )
+    claim = claim_on(session, begin(spec), placement, reason="launched")
     session.ledger.claim(spec.run_id, claim)
+    is_queued = prepared.request.is_queued
     try:
-        start_attempt(
-            session, spec, instance, 1, secrets=secrets, is_queued=prepared.request.is_queued
-        )
+        start_attempt(session, spec, placement.instance, 1, secrets=secrets, is_queued=is_queued)
     except ConflictError:
         session.ledger.delete_run(spec.run_id)  # refused: there never was such a run
         raise

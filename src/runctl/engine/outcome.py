@@ -47,6 +47,17 @@ def failure_of(run: Run) -> RunctlError | None:
     )
 
 
+def lost_instance(run: Run) -> InstanceLost:
+    """Return the error of a run whose instance cannot bring its agent back."""
+    place = run.last.instance if run.last else "its instance"
+    again = "" if run.spec.wish is not None else " --on aws:INSTANCE"
+    return InstanceLost(
+        f"{place}, where run {run.spec.name} was, does not run any more",
+        hint=f"runctl resume {run.run_id}{again}",
+        run=run.run_id,
+    )
+
+
 def _details(last: Attempt) -> dict[str, object]:
     details: dict[str, object] = {}
     if last.exit is not None:

@@ -1,54 +1,118 @@
-"""On which instance an attempt goes."""
+"""On which instance an attempt goes: one that is there, or one that is rented for it."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+
+from runctl.engine.naming import find_instance
+from runctl.engine.renting.attempts import Terms, rented_for
 from runctl.engine.session import Session, provider_of
 from runctl.errors import RefusedError, UsageError
+from runctl.model.events import Claim
+from runctl.model.instance import Instance, Rental
+from runctl.model.run import Run
 from runctl.model.spec import Spec
 from runctl.model.wish import InstanceWish
 from runctl.providers.api import Provider
+from runctl.store.ledger import next_claim
 
 
-def place(session: Session, spec: Spec) -> str:
-    """Return the instance of a first attempt; nothing is changed by it, here or elsewhere."""
+@dataclass(frozen=True)
+class Placement:
+    """``rental`` is what the attempt pays for; None where nothing is paid."""
+
+    instance: str
+    rental: Rental | None = None
+
+
+def is_to_rent(session: Session, target: str) -> bool:
+    """Tell whether a target such as ``aws:g5.xlarge`` or ``aws`` means an instance to be rented."""
+    name, _, named = target.partition(":")
+    provider = session.provider(name)
+    return not provider.is_here and (not named or provider.names_type(named))
+
+
+@contextmanager
+def placed(session: Session, spec: Spec, attempt: int, terms: Terms) -> Iterator[Placement]:
+    """Give the instance of an attempt, ready for it.
+
+    One that was rented for it is ended again where the attempt cannot be started, unless it
+    was to be kept. Nothing else is changed.
+    """
     provider, named = provider_of(session, spec), spec.target.partition(":")[2]
     if provider.is_here:
-        return find_named(session, spec, named) if named else _this_machine(provider, spec)
+        yield on_instance(session, spec, named) if named else _this_machine(provider, spec)
+        return
     from runctl.engine.there import check_ledger  # noqa: PLC0415 - only for instances
 
     check_ledger(session)
-    if not named:
-        raise UsageError(
-            f"{spec.target} names no instance, and this version rents none",
-            hint=f"runctl train SCRIPT --on {provider.name}:INSTANCE",
-        )
-    return find_named(session, spec, named)
+    if spec.wish is None:
+        yield on_instance(session, spec, named)
+        return
+    with rented_for(provider, spec, spec.wish, attempt, terms) as instance:
+        yield Placement(instance.instance_id, _rental(instance, instance.launched_at))
 
 
-def _this_machine(provider: Provider, spec: Spec) -> str:
+def _this_machine(provider: Provider, spec: Spec) -> Placement:
     wish = InstanceWish()
-    return provider.create(provider.offers(wish)[0], wish, spec.run_id).instance_id
+    return Placement(provider.create(provider.offers(wish)[0], wish, spec.run_id).instance_id)
 
 
-def find_elsewhere(session: Session, spec: Spec, target: str) -> str:
-    """Return the instance that a target such as ``aws:i-…`` names, for a run that goes on."""
+def elsewhere(session: Session, spec: Spec, target: str) -> Placement:
+    """Place the next attempt on the instance that a target such as ``aws:i-…`` names."""
     name, _, named = target.partition(":")
     if name != spec.target.partition(":")[0] or not named:
         raise UsageError(
             f"run {spec.name} is of {spec.target}; it cannot go on on {target!r}",
             hint=f"runctl resume {spec.run_id} --on {spec.target.partition(':')[0]}:INSTANCE",
         )
-    return find_named(session, spec, named)
+    return on_instance(session, spec, named)
 
 
-def find_named(session: Session, spec: Spec, named: str) -> str:
-    """Return the id of an instance that is there and ours; NotFoundError or RefusedError else."""
+def on_instance(session: Session, spec: Spec, named: str) -> Placement:
+    """Place an attempt on an instance that is there and ours: it pays from now on.
+
+    Raises NotFoundError or RefusedError.
+    """
     provider = provider_of(session, spec)
-    instance = provider.describe(named)
-    if not (instance.is_ours or provider.is_here):
+    instance = find_instance(provider, named)
+    if provider.is_here:
+        return Placement(instance.instance_id)
+    if not instance.is_ours:
         raise RefusedError(
             f"{named} does not bear your owner tag: it is not ours to run on",
-            hint=f"aws ec2 create-tags --resources {named} "
+            hint=f"aws ec2 create-tags --resources {instance.instance_id} "
             f"--tags Key=runctl:owner,Value={spec.owner}",
         )
-    return instance.instance_id
+    return Placement(instance.instance_id, _rental(instance, session.clock()))
+
+
+def _rental(instance: Instance, since: datetime | None) -> Rental | None:
+    if since is None:
+        return None
+    return Rental(
+        type=instance.type,
+        place=instance.place,
+        is_spot=instance.is_spot,
+        usd_per_hour=instance.usd_per_hour,
+        since=since,
+    )
+
+
+def claim_on(
+    session: Session, run: Run, placement: Placement, *, reason: str, resume_from: str | None = None
+) -> Claim:
+    """Return the claim of the next attempt, at its place."""
+    wanted = Claim(
+        nonce=session.nonce(),
+        attempt=len(run.attempts) + 1,
+        claimed_at=session.clock(),
+        instance=placement.instance,
+        reason=reason,
+        rental=placement.rental,
+        resume_from=resume_from,
+    )
+    return next_claim(session.ledger, run, wanted)

@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -44,10 +45,27 @@ class Session:
         return self.chance(8).hex()
 
     def account(self) -> Account:
-        """The account of AWS that the settings name."""
+        """The account of AWS that the settings name; one, for its clients take their time."""
+        return self._account
+
+    @cached_property
+    def _account(self) -> Account:
         from runctl.aws.account import Account  # noqa: PLC0415 - boto3 takes its time
 
         return Account(self.config.values.aws.region, self.config.values.aws.profile)
+
+    @cached_property
+    def _providers(self) -> dict[str, Provider]:
+        return {}
+
+    def provider(self, name: str) -> Provider:
+        """The provider of a name, such as ``aws``."""
+        if name not in self._providers:
+            surroundings = Surroundings(
+                account=self.account, owner=lambda: owner_id(self.user_dir), ways=self.ways
+            )
+            self._providers[name] = open_provider(name, surroundings)
+        return self._providers[name]
 
     def ways(self) -> Ways:
         """How instances of that account are reached; bytes for them pass through the ledger."""
@@ -63,17 +81,9 @@ class Session:
         )
 
 
-def open_named(session: Session, name: str) -> Provider:
-    """Return the provider of a name, such as ``aws``."""
-    surroundings = Surroundings(
-        account=session.account, owner=lambda: owner_id(session.user_dir), ways=session.ways
-    )
-    return open_provider(name, surroundings)
-
-
 def provider_of(session: Session, spec: Spec) -> Provider:
     """Return the provider of a run's target, such as ``local`` or ``aws:i-0123456789abcdef0``."""
-    return open_named(session, spec.target.partition(":")[0])
+    return session.provider(spec.target.partition(":")[0])
 
 
 def connect(session: Session, spec: Spec, instance: str) -> Transport:

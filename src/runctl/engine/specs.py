@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from msgspec.structs import replace
+
 from runctl.config import Settings, owner_id
 from runctl.engine.preparing import Prepared
 from runctl.engine.session import Session
@@ -22,9 +24,10 @@ def make_spec(prepared: Prepared, session: Session) -> Spec:
     settings, root = prepared.settings, prepared.root
     now = session.clock()
     run_id = make_run_id(now, session.chance(4))
+    request = prepared.request
     return Spec(
         run_id=run_id,
-        name=prepared.request.name or f"{name_stem(root)}-{run_id[-5:]}",
+        name=_name(prepared, run_id),
         project=root.path.name or "project",
         owner=owner_id(session.user_dir),
         created_at=now,
@@ -43,9 +46,20 @@ def make_spec(prepared: Prepared, session: Session) -> Spec:
             grace=settings.run.grace,
             retries=settings.run.retries,
         ),
-        gpus=prepared.request.gpus,
+        gpus=request.gpus,
+        wish=request.wish,
+        ends_instance=request.wish is not None and request.wish.ends_on_request,
         runctl_version=VERSION,
     )
+
+
+def with_id(spec: Spec, run_id: str, prepared: Prepared) -> Spec:
+    """Return the spec under another id, and so under the name that goes with it."""
+    return replace(spec, run_id=run_id, name=_name(prepared, run_id))
+
+
+def _name(prepared: Prepared, run_id: str) -> str:
+    return prepared.request.name or f"{name_stem(prepared.root)}-{run_id[-5:]}"
 
 
 def name_stem(root: ProjectRoot) -> str:

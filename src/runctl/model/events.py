@@ -6,6 +6,7 @@ import enum
 from datetime import datetime
 
 from runctl.model.codec import Record, Value
+from runctl.model.instance import Rental
 
 
 class Phase(enum.StrEnum):
@@ -168,6 +169,7 @@ class Claim(Record, frozen=True, kw_only=True):
     claimed_at: datetime
     instance: str
     reason: str
+    rental: Rental | None = None
     resume_from: str | None = None
     sealed_events: tuple[str, ...] = ()
     sealed_manifests: tuple[str, ...] = ()

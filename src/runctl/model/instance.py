@@ -70,6 +70,19 @@ class Instance(Value, frozen=True, kw_only=True):
     key_name: str | None = None
 
 
+class Rental(Value, frozen=True, kw_only=True):
+    """What an attempt pays for: its instance, from ``since`` on, as its claim knows it.
+
+    ``usd_per_hour`` of None is unknown, never 0.
+    """
+
+    type: str
+    place: str | None
+    is_spot: bool
+    usd_per_hour: Decimal | None
+    since: datetime
+
+
 class Volume(Value, frozen=True, kw_only=True):
     """A disk. ``is_kept``: it stays, and costs, when the instance it is attached to ends.
 

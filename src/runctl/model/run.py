@@ -33,6 +33,7 @@ from runctl.model.events import (
     StopBegun,
     Warned,
 )
+from runctl.model.instance import Rental
 from runctl.model.spec import Spec
 
 
@@ -69,6 +70,7 @@ class Attempt(Value, frozen=True, kw_only=True):
     instance: str
     claimed_at: datetime
     reason: str
+    rental: Rental | None = None
     state: State = State.PENDING
     folder: str | None = None
     host: str | None = None
@@ -144,6 +146,7 @@ def claim(run: Run, record: Claim) -> Run:
         instance=record.instance,
         claimed_at=record.claimed_at,
         reason=record.reason,
+        rental=record.rental,
         updated_at=record.claimed_at,
     )
     return msgspec.structs.replace(run, attempts=(*run.attempts, attempt))

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 
 from runctl.model.codec import Record, Value
 from runctl.model.hyperparams import Hyperparameter
+from runctl.model.wish import InstanceWish
 
 
 class Command(Value, frozen=True, kw_only=True):
@@ -63,7 +64,11 @@ class Limits(Value, frozen=True, kw_only=True):
 
 
 class Spec(Record, frozen=True, kw_only=True):
-    """The whole request. ``ends_instance``: once the run is over, its instance is to end."""
+    """The whole request.
+
+    ``wish``: what is rented for each attempt; None where the target is there already.
+    ``ends_instance``: once the run is over, its instance is to end.
+    """
 
     run_id: str
     name: str
@@ -78,4 +83,5 @@ class Spec(Record, frozen=True, kw_only=True):
     limits: Limits = Limits()
     gpus: tuple[int, ...] = ()
     ends_instance: bool = False
+    wish: InstanceWish | None = None
     runctl_version: str

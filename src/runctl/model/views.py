@@ -8,6 +8,7 @@ from datetime import datetime
 from runctl.model.codec import Value
 from runctl.model.events import Event
 from runctl.model.run import Run, State
+from runctl.model.wish import InstanceWish
 
 
 class LaunchRequest(Value, frozen=True, kw_only=True):
@@ -22,6 +23,7 @@ class LaunchRequest(Value, frozen=True, kw_only=True):
     resume_from: str | None = None  # a checkpoint file or folder on this machine
     include: tuple[str, ...] = ()  # patterns beside those of the settings
     exclude: tuple[str, ...] = ()
+    wish: InstanceWish | None = None  # what is rented, where the target is not there already
 
 
 class LaunchPlan(Value, frozen=True, kw_only=True):

@@ -45,6 +45,10 @@ class Provider(Protocol):
         """Whether an instance runs one run at a time, whatever GPUs it claims."""
         ...
 
+    def names_type(self, text: str) -> bool:
+        """Tell whether a text has the form of a type that can be rented, not of an instance."""
+        ...
+
     def offers(self, wish: InstanceWish) -> Sequence[Offer]:
         """Return what can be had now, cheapest first; a price of None is unknown, never 0."""
         ...

@@ -7,13 +7,15 @@ compared, nonce and all. Attempt n is claimed by creating its claim, which seals
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from datetime import datetime
 from typing import TypeVar
+
+import msgspec
 
 from runctl.errors import ObjectExists, ObjectMissing, RecordError, RunNotFound
 from runctl.model.codec import Record, decode, encode
 from runctl.model.events import Claim, Event, Heartbeat, Request
 from runctl.model.ids import is_run_id
+from runctl.model.instance import Rental
 from runctl.model.paths import RUNS, RunPaths
 from runctl.model.run import Run, begin, claim, fold, mark_lost
 from runctl.model.spec import Spec
@@ -159,28 +161,27 @@ class Ledger:
                 raise
 
 
-def next_claim(
-    ledger: Ledger,
-    run: Run,
-    *,
-    nonce: str,
-    now: datetime,
-    instance: str,
-    reason: str,
-    resume_from: str | None = None,
-) -> Claim:
-    """Return the claim of the next attempt, sealing what the last one has written until now."""
+def next_claim(ledger: Ledger, run: Run, wanted: Claim) -> Claim:
+    """Return the claim of the next attempt, sealing what the last one has written until now.
+
+    ``wanted`` says who claims where and why. What the last attempt paid for on the same
+    instance is paid on.
+    """
     last = len(run.attempts)
-    return Claim(
-        nonce=nonce,
+    return msgspec.structs.replace(
+        wanted,
         attempt=last + 1,
-        claimed_at=now,
-        instance=instance,
-        reason=reason,
-        resume_from=resume_from,
+        rental=wanted.rental or _paid_on(run, wanted),
         sealed_events=tuple(ledger.event_keys(run.run_id, last)) if last else (),
         sealed_manifests=tuple(ledger.manifest_keys(run.run_id, last)) if last else (),
     )
+
+
+def _paid_on(run: Run, wanted: Claim) -> Rental | None:
+    last = run.last
+    if last is None or last.rental is None or last.instance != wanted.instance:
+        return None
+    return msgspec.structs.replace(last.rental, since=wanted.claimed_at)
 
 
 def counted_manifests(ledger: Ledger, run_id: str) -> list[str]:

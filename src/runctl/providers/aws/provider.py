@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from functools import cache, cached_property, partial
 from pathlib import Path
@@ -27,6 +28,9 @@ _ABSENT = frozenset({"InvalidInstanceID.NotFound", "InvalidInstanceID.Malformed"
 _LIVING = ["pending", "running", "stopping", "stopped"]
 _PAGE = 1000  # the most that DescribeInstances gives at once
 
+# https://docs.aws.amazon.com/ec2/latest/instancetypes/instance-type-names.html
+_TYPE = re.compile(r"[a-z][a-z0-9-]*\.(metal|(nano|micro|small|medium|([0-9]+x)?large)|metal-.*)")
+
 
 class AwsProvider:
     name = "aws"
@@ -36,6 +40,9 @@ class AwsProvider:
     def __init__(self, surroundings: Surroundings) -> None:
         self._surroundings = surroundings
         self._image_for = cache(self._find_image)  # of a type, which is tried in several places
+
+    def names_type(self, text: str) -> bool:
+        return _TYPE.fullmatch(text) is not None
 
     def offers(self, wish: InstanceWish) -> Sequence[Offer]:
         return list_offers(self._account, wish)

@@ -1,0 +1,73 @@
+"""An instance rented for one attempt, and ended again where the attempt cannot be started."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+
+from runctl.engine.renting.choosing import Ask, Fallback, Rented, Tell, rent
+from runctl.engine.renting.readiness import await_ready
+from runctl.errors import RunctlError
+from runctl.model.instance import Instance
+from runctl.model.quantities import format_usd
+from runctl.model.spec import Spec
+from runctl.model.wish import InstanceWish
+from runctl.providers.api import Provider
+
+BOOT_TIME = timedelta(minutes=10)
+
+
+def _stay_silent(_: str) -> None: ...
+
+
+@dataclass(frozen=True)
+class Terms:
+    """How renting goes: what is told of it, and whether it may go on without spot."""
+
+    tell: Tell = _stay_silent
+    fallback: Fallback = "none"
+    ask: Ask | None = None
+
+
+@contextmanager
+def rented_for(
+    provider: Provider, spec: Spec, wish: InstanceWish, attempt: int, terms: Terms
+) -> Iterator[Instance]:
+    """Give an instance that is ready; the same attempt never rents a second one.
+
+    Raises what ``rent`` and ``await_ready`` raise.
+    """
+    rented = _rent(provider, spec, wish, attempt, terms)
+    terms.tell(_describe(rented.instance))
+    ident = rented.instance.instance_id
+    try:
+        yield await_ready(provider, ident, BOOT_TIME)
+    except BaseException:
+        if spec.ends_instance:
+            _give_back(provider, ident, terms.tell)
+        raise
+
+
+def _rent(provider: Provider, spec: Spec, wish: InstanceWish, attempt: int, terms: Terms) -> Rented:
+    token, offers = f"{spec.run_id}-{attempt}", provider.offers(wish)
+    return rent(provider, offers, wish, token, terms.tell, fallback=terms.fallback, ask=terms.ask)
+
+
+def _give_back(provider: Provider, ident: str, tell: Callable[[str], None]) -> None:
+    """End what was rented in vain; what made it vain is the error to be raised."""
+    try:
+        provider.terminate(ident)
+    except RunctlError as error:
+        tell(f"{ident} could not be ended, and costs on: {error.message}")
+        tell(f"to end it: runctl aws terminate {ident}")
+    else:
+        tell(f"{ident} is ended")
+
+
+def _describe(instance: Instance) -> str:
+    price = instance.usd_per_hour
+    cost = "at an unknown price" if price is None else f"at {format_usd(price)} an hour"
+    market = "spot" if instance.is_spot else "on demand"
+    return f"rented {instance.instance_id}: {instance.type} in {instance.place}, {market}, {cost}"

@@ -1,0 +1,147 @@
+"""The next attempt of a run that did not succeed: on its instance, another, or a rented one."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from msgspec.structs import replace
+
+from runctl.engine.follow import revive, will_retry
+from runctl.engine.instances import collect_secrets, has_started, is_revivable, start_attempt
+from runctl.engine.outcome import judge, lost_instance
+from runctl.engine.placing import Placement, claim_on, elsewhere, placed
+from runctl.engine.renting.attempts import Terms
+from runctl.engine.session import Session
+from runctl.errors import ObjectExists, RunActive, RunFinished, TryAgain
+from runctl.model.run import Run, State
+from runctl.model.wish import InstanceWish
+from runctl.store.checkpoints import Checkpoints, find
+
+REVIVAL_S = 60.0
+POLL_S = 0.1
+
+
+def resume(
+    session: Session,
+    run_id: str,
+    *,
+    checkpoint: str | None,
+    on: str | None,
+    wish: InstanceWish | None,
+    terms: Terms,
+) -> Run:
+    """Claim the next attempt and start it, from the wanted or the newest good checkpoint.
+
+    An attempt whose processes were killed is revived first, so that its last checkpoints and
+    the end of its log are saved. ``on`` names another instance, ``wish`` is of one to be rented.
+    Raises RunActive, RunFinished, CheckpointNotFound, or InstanceLost where the instance is gone
+    and neither is given.
+    """
+    run = judge(session, run_id)
+    secrets = collect_secrets(run.spec.command.secrets, session.environ)
+    checkpoints = Checkpoints(session.ledger, run_id, session.clock)
+    wanted = find(checkpoints, checkpoint) if checkpoint is not None else None
+    if _was_cut_short(session, run, wanted):
+        return _start_last(session, run, secrets)
+    saved = _save_what_is_left(session, run)
+    if len(saved.attempts) > len(run.attempts):
+        return saved  # it had retries left: saved and resumed at one stroke
+    run = saved
+    _check_can_resume(run)
+    with _placed(session, run, on, wish, terms) as placement:
+        _claim_next(session, run, placement, wanted)
+        start_attempt(session, run.spec, placement.instance, len(run.attempts) + 1, secrets=secrets)
+    return session.ledger.load(run_id)
+
+
+def _claim_next(session: Session, run: Run, placement: Placement, wanted: str | None) -> None:
+    claim = claim_on(session, run, placement, reason="resumed on request", resume_from=wanted)
+    try:
+        session.ledger.claim(run.run_id, claim)
+    except ObjectExists as error:
+        raise RunActive(
+            f"somebody else has just resumed run {run.spec.name}",
+            hint=f"runctl status {run.run_id}",
+        ) from error
+
+
+@contextmanager
+def _placed(
+    session: Session, run: Run, on: str | None, wish: InstanceWish | None, terms: Terms
+) -> Iterator[Placement]:
+    """Give where the next attempt goes: to the instance of the last, unless another is meant."""
+    spec, last = run.spec, run.last
+    if wish is None and on is not None:
+        yield elsewhere(session, spec, on)
+    elif wish is None and last is not None:
+        if not is_revivable(session, run):
+            raise lost_instance(run)
+        yield Placement(last.instance)
+    else:
+        meant = replace(spec, wish=wish or spec.wish)
+        with placed(session, meant, len(run.attempts) + 1, terms) as placement:
+            yield placement
+
+
+def wish_of_next(session: Session, run_id: str, on: str | None) -> InstanceWish | None:
+    """Return what has to be rented for the next attempt; None if there is an instance for it."""
+    run = session.ledger.load(run_id)
+    if on is not None or run.spec.wish is None:
+        return None
+    return None if run.last is not None and is_revivable(session, run) else run.spec.wish
+
+
+def _was_cut_short(session: Session, run: Run, wanted: str | None) -> bool:
+    """Tell whether a resume of before has claimed this attempt, and could not start it."""
+    recorded = session.ledger.load(run.run_id).last
+    if not run.is_over or recorded is None or recorded.state is not State.PENDING:
+        return False
+    if not is_revivable(session, run):
+        return False
+    return session.ledger.claims(run.run_id)[-1].resume_from == wanted
+
+
+def _start_last(session: Session, run: Run, secrets: dict[str, str]) -> Run:
+    last = run.attempts[-1]
+    start_attempt(session, run.spec, last.instance, last.number, secrets=secrets)
+    return session.ledger.load(run.run_id)
+
+
+def _save_what_is_left(session: Session, run: Run) -> Run:
+    """Return the run with its end in the ledger, if it had started its command.
+
+    A lost attempt is revived to commit its last checkpoints and to write its end; where it
+    has retries left, it also claims the next attempt, and the run is active again.
+    """
+    recorded = session.ledger.load(run.run_id)
+    if recorded.is_over or not run.is_over or not has_started(session, run):
+        return recorded if recorded.is_over else run
+    revive(session, recorded)
+    deadline = time.monotonic() + REVIVAL_S
+    while time.monotonic() < deadline:
+        recorded = session.ledger.load(run.run_id)
+        is_next = recorded.last != run.last and len(recorded.attempts) > len(run.attempts)
+        if is_next or (recorded.is_over and not will_retry(session, recorded)):
+            return recorded
+        time.sleep(POLL_S)
+    raise TryAgain(
+        f"the lost attempt of run {run.spec.name} could not be brought to its end yet",
+        hint=f"runctl resume {run.run_id}",
+    )
+
+
+def _check_can_resume(run: Run) -> None:
+    if run.last is not None and not run.is_over:
+        raise RunActive(
+            f"run {run.spec.name} is {run.state.value}; it needs no resuming",
+            hint=f"runctl logs {run.run_id} -f",
+            run=run.run_id,
+        )
+    if run.state is State.SUCCEEDED:
+        raise RunFinished(
+            f"run {run.spec.name} has succeeded; there is nothing to resume",
+            hint="runctl train … starts a new run",
+            run=run.run_id,
+        )
