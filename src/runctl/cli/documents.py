@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
+from runctl.model.cost import run_cost
 from runctl.model.events import Event
 from runctl.model.run import Run
 
@@ -20,6 +23,7 @@ def describe_run(run: Run) -> dict[str, object]:
         "exit_signal": last.exit.signal if last and last.exit else None,
         "checkpoint_count": sum(attempt.checkpoint_count for attempt in run.attempts),
         "durable_step": checkpoint.step if checkpoint else None,
+        "cost_usd": run_cost(run, datetime.now(UTC)),
         "spec": run.spec,
         "attempts": run.attempts,
     }

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 
 from runctl.cli.sentences import (
     tell_age,
+    tell_cost,
     tell_count,
     tell_exit,
     tell_seconds,
@@ -13,7 +14,8 @@ from runctl.cli.sentences import (
     tell_words,
 )
 from runctl.model.hyperparams import format_hyperparams
-from runctl.model.quantities import format_size
+from runctl.model.instance import Rental
+from runctl.model.quantities import format_size, format_usd
 from runctl.model.run import Attempt, Run
 from runctl.model.views import LaunchPlan
 
@@ -73,6 +75,7 @@ def _run_facts(run: Run) -> Iterator[Fact]:
         f"{tell_count(spec.code.file_count, 'file')}, {format_size(spec.code.total_bytes)}",
     )
     yield "checkpoints", str(count)
+    yield "cost", tell_cost(run)
     if checkpoint is not None:
         lag = tell_seconds(checkpoint.lag_seconds)
         yield (
@@ -83,6 +86,7 @@ def _run_facts(run: Run) -> Iterator[Fact]:
 
 def _attempt_facts(attempt: Attempt) -> Iterator[Fact]:
     yield "instance", f"{attempt.instance} ({attempt.host})" if attempt.host else attempt.instance
+    yield "rented", _tell_rental(attempt.rental) if attempt.rental else None
     yield "because", attempt.reason
     yield (
         "phases",
@@ -103,6 +107,13 @@ def _attempt_facts(attempt: Attempt) -> Iterator[Fact]:
     if attempt.end is not None:
         yield "end", attempt.end.message or None
         yield "hint", attempt.end.hint
+
+
+def _tell_rental(rental: Rental) -> str:
+    market = "spot" if rental.is_spot else "on demand"
+    price = rental.usd_per_hour
+    cost = "unknown price" if price is None else f"{format_usd(price)} an hour"
+    return f"{rental.type} in {rental.place}, {market}, {cost}"
 
 
 def align(*facts: Fact) -> Iterator[str]:

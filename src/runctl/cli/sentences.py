@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from runctl.model.cost import run_cost
 from runctl.model.events import (
     AttemptEnded,
     AttemptStarted,
@@ -22,7 +23,7 @@ from runctl.model.events import (
     ResumeChosen,
     StopBegun,
 )
-from runctl.model.quantities import format_age, format_duration, format_size
+from runctl.model.quantities import format_age, format_duration, format_size, format_usd
 from runctl.model.run import Run
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
@@ -130,6 +131,15 @@ def tell_age(moment: datetime) -> str:
     return format_age(datetime.now(UTC) - moment)
 
 
+def tell_cost(run: Run) -> str | None:
+    """Say what the instances of a run have cost until now; None where nothing is rented."""
+    cost = run_cost(run, datetime.now(UTC))
+    if cost is not None:
+        return f"about {format_usd(cost)}"
+    is_paid = any(attempt.rental is not None for attempt in run.attempts)
+    return "an unknown cost" if is_paid else None
+
+
 def tell_summary(run: Run) -> str:
     """The last line of a run that was followed."""
     last, checkpoint = run.last, run.last_checkpoint
@@ -141,5 +151,6 @@ def tell_summary(run: Run) -> str:
         tell_count(count, "checkpoint"),
         *([f"last step {checkpoint.step}"] if checkpoint and checkpoint.step is not None else []),
         *([tell_count(len(run.attempts), "attempt")] if len(run.attempts) > 1 else []),
+        *([cost] if (cost := tell_cost(run)) else []),
     ]
     return f"run {run.spec.name} {run.state.value}: {', '.join(parts)}"

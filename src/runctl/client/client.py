@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from runctl.engine.renting.attempts import Terms
     from runctl.engine.renting.intents import Intent
     from runctl.engine.session import Session
+    from runctl.model.instance import Instance
     from runctl.model.wish import InstanceWish
     from runctl.store.s3 import BucketAccess
 
@@ -87,6 +88,15 @@ class Client:
         if launched.intent is not None:
             self._intents[launched.run.run_id] = launched.intent
         return launched.run
+
+    def see_end(self, run: Run) -> Instance | None:
+        """Return the last instance of a run that ends it, once it has ended; None if it stays."""
+        from runctl.engine.renting.attempts import see_end  # noqa: PLC0415
+        from runctl.engine.session import provider_of  # noqa: PLC0415
+
+        if run.last is None or not (run.is_over and run.spec.ends_instance):
+            return None
+        return see_end(provider_of(self._session, run.spec), run.last.instance)
 
     def settle(self, run_id: str) -> None:
         """Take in that the user knows of a run: the same request is a new one from now on."""

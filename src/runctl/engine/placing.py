@@ -50,10 +50,20 @@ def placed(session: Session, spec: Spec, attempt: int, terms: Terms) -> Iterator
 
     check_ledger(session)
     if spec.wish is None:
-        yield on_instance(session, spec, named)
+        yield on_instance(session, spec, _named(spec, provider))
         return
     with rented_for(provider, spec, spec.wish, attempt, terms) as instance:
         yield Placement(instance.instance_id, _rental(instance, instance.launched_at))
+
+
+def _named(spec: Spec, provider: Provider) -> str:
+    named = spec.target.partition(":")[2]
+    if not named or provider.names_type(named):
+        raise UsageError(
+            f"{spec.target} names no instance, and no wish says what to rent",
+            hint=f"runctl train SCRIPT --on {provider.name}:INSTANCE",
+        )
+    return named
 
 
 def _this_machine(provider: Provider, spec: Spec) -> Placement:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from runctl.engine.naming import find_instance
 from runctl.engine.references import find_run
-from runctl.engine.session import Session, open_named, provider_of
+from runctl.engine.session import Session, provider_of
 from runctl.errors import ConflictError, RefusedError, TryAgain
 from runctl.model.access import Forward
 from runctl.model.instance import GONE, Instance, InstanceState
@@ -28,7 +28,7 @@ def find_visited(
     """
     provider, _, named = reference.rpartition(":")
     if provider == "aws" or _ID.fullmatch(reference):
-        instance = find_instance(open_named(session, "aws"), named)
+        instance = find_instance(session.provider("aws"), named)
         alias = instance.instance_id
     else:
         instance, alias = _of_run(session, reference)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import time
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -10,13 +11,15 @@ from datetime import timedelta
 from runctl.engine.renting.choosing import Ask, Fallback, Rented, Tell, rent
 from runctl.engine.renting.readiness import await_ready
 from runctl.errors import RunctlError
-from runctl.model.instance import Instance
+from runctl.model.instance import GONE, Instance, Offer
 from runctl.model.quantities import format_usd
 from runctl.model.spec import Spec
 from runctl.model.wish import InstanceWish
 from runctl.providers.api import Provider
 
 BOOT_TIME = timedelta(minutes=10)
+OWN_END_S, LOOK_S = 45.0, 0.5
+"""How long an instance that its run has ended may take to shut down by itself."""
 
 
 def _stay_silent(_: str) -> None: ...
@@ -24,8 +27,12 @@ def _stay_silent(_: str) -> None: ...
 
 @dataclass(frozen=True)
 class Terms:
-    """How renting goes: what is told of it, and whether it may go on without spot."""
+    """How renting goes: what is told of it, and whether it may go on without spot.
 
+    ``offers`` are those that were agreed to; None takes what there is.
+    """
+
+    offers: Sequence[Offer] | None = None
     tell: Tell = _stay_silent
     fallback: Fallback = "none"
     ask: Ask | None = None
@@ -51,7 +58,8 @@ def rented_for(
 
 
 def _rent(provider: Provider, spec: Spec, wish: InstanceWish, attempt: int, terms: Terms) -> Rented:
-    token, offers = f"{spec.run_id}-{attempt}", provider.offers(wish)
+    offers = provider.offers(wish) if terms.offers is None else terms.offers
+    token = f"{spec.run_id}-{attempt}"
     return rent(provider, offers, wish, token, terms.tell, fallback=terms.fallback, ask=terms.ask)
 
 
@@ -71,3 +79,13 @@ def _describe(instance: Instance) -> str:
     cost = "at an unknown price" if price is None else f"at {format_usd(price)} an hour"
     market = "spot" if instance.is_spot else "on demand"
     return f"rented {instance.instance_id}: {instance.type} in {instance.place}, {market}, {cost}"
+
+
+def see_end(provider: Provider, ident: str) -> Instance:
+    """Return the instance once it has ended by itself; where it does not, end it."""
+    deadline = time.monotonic() + OWN_END_S
+    while (found := provider.describe(ident)).state not in GONE:
+        if time.monotonic() > deadline:
+            provider.terminate(ident)
+        time.sleep(LOOK_S)
+    return found
