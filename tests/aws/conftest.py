@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.aws.bucketscene import BucketScene
+from tests.aws.setupscene import SetupScene
 from tests.localcloud.conftest import local_cloud, new_cloud
 from tests.localcloud.process import CloudProcess
 
@@ -29,4 +30,14 @@ def in_s3(tmp_path: Path, local_cloud: CloudProcess, bucket: str) -> Iterator[Bu
     made = BucketScene(tmp_path, local_cloud, bucket)
     yield made
     local_cloud.control("POST", "faults/clear", {})
+    made.end_all()
+
+
+@pytest.fixture
+def scene(tmp_path: Path, local_cloud: CloudProcess) -> Iterator[SetupScene]:
+    """Make a user of one's own in an account with nothing of his in it."""
+    made = SetupScene(tmp_path, local_cloud)
+    yield made
+    local_cloud.control("POST", "faults/clear", {})
+    made.clear()
     made.end_all()

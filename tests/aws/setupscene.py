@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.aws.bucketscene import REGION, BucketScene
-from tests.fidelity.world import SSM_POLICY, TRUST, CloudWorld, empty_and_delete
+from tests.fidelity.world import AL2023, SSM_POLICY, TRUST, CloudWorld, empty_and_delete, wait_until
 from tests.localcloud.process import CloudProcess
 
 
@@ -76,6 +76,43 @@ class SetupScene(BucketScene):
         assert expired[f"{self.owner}/transit/"] == {"Days": 1}
         aborted = [r.get("AbortIncompleteMultipartUpload") for r in self.rules()]
         assert {"DaysAfterInitiation": 7} in aborted
+
+    # -- instances
+
+    def launch_instance(self, tags: list[dict[str, str]]) -> str:
+        """Launch an instance with the profile and the group of the set-up; return its id."""
+        image = self.world.client("ssm").get_parameter(Name=AL2023)["Parameter"]["Value"]
+        tagged = [{"ResourceType": "instance", "Tags": tags}] if tags else []
+        group, made = self.group()["GroupId"], list[str]()
+
+        def launch() -> bool:
+            try:
+                told = self.ec2.run_instances(
+                    ImageId=image, InstanceType="t3.micro", MinCount=1, MaxCount=1,
+                    IamInstanceProfile={"Name": self.name}, TagSpecifications=tagged,
+                    SecurityGroupIds=[group],
+                )  # fmt: skip
+            except self.ec2.exceptions.ClientError as error:
+                if "Invalid IAM Instance Profile" in str(error):
+                    return False
+                raise
+            made.append(told["Instances"][0]["InstanceId"])
+            return True
+
+        wait_until(launch, "the profile never became known to EC2")
+        return made[0]
+
+    def await_online(self, instance: str) -> None:
+        ssm, asked = self.world.client("ssm"), [{"Key": "InstanceIds", "Values": [instance]}]
+        wait_until(
+            lambda: ssm.describe_instance_information(Filters=asked)["InstanceInformationList"],
+            "the instance never came Online",
+        )
+
+    def end(self, *instances: str) -> None:
+        self.ec2.terminate_instances(InstanceIds=list(instances))
+        waiter = self.ec2.get_waiter("instance_terminated")
+        waiter.wait(InstanceIds=list(instances), WaiterConfig={"Delay": 1, "MaxAttempts": 60})
 
     # -- afterwards
 

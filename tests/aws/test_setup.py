@@ -6,7 +6,6 @@ import json
 import random
 import signal
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,20 +14,11 @@ import pytest
 
 from tests.aws.bucketscene import REGION
 from tests.aws.setupscene import SetupScene
-from tests.fidelity.world import AL2023, TRUST, code_of, wait_until
+from tests.fidelity.world import TRUST, code_of
 from tests.localcloud.process import CloudProcess, EndpointSession
 
 pytestmark = pytest.mark.slow
 ANYBODY = {"Effect": "Allow", "Principal": {"AWS": "*"}, "Action": "sts:AssumeRole"}
-
-
-@pytest.fixture
-def scene(tmp_path: Path, local_cloud: CloudProcess) -> Iterator[SetupScene]:
-    made = SetupScene(tmp_path, local_cloud)
-    yield made
-    local_cloud.control("POST", "faults/clear", {})
-    made.clear()
-    made.end_all()
 
 
 def test_all_is_made_once(scene: SetupScene) -> None:
@@ -195,15 +185,13 @@ def test_killed_at_any_moment_and_typed_again_it_is_complete(scene: SetupScene) 
 
 def test_an_instance_uses_its_prefix_and_ends_itself_alone(scene: SetupScene) -> None:
     scene.set_up()
-    mine, other = _launch(scene, [scene.tag]), _launch(scene, [])
+    mine, other = scene.launch_instance([scene.tag]), scene.launch_instance([])
     try:
         as_instance = _session_of(scene, mine)
         _check_objects(scene, as_instance.client("s3"))
         _check_instances(scene, as_instance.client("ec2"), mine, other)
     finally:
-        scene.ec2.terminate_instances(InstanceIds=[mine, other])
-        waiter = scene.ec2.get_waiter("instance_terminated")
-        waiter.wait(InstanceIds=[mine, other], WaiterConfig={"Delay": 1, "MaxAttempts": 60})
+        scene.end(mine, other)
 
 
 def _check_objects(scene: SetupScene, s3: Any) -> None:
@@ -239,29 +227,6 @@ def _check_instances(scene: SetupScene, ec2: Any, mine: str, other: str) -> None
     ec2.terminate_instances(InstanceIds=[mine])
 
 
-def _launch(scene: SetupScene, tags: list[dict[str, str]]) -> str:
-    image = scene.world.client("ssm").get_parameter(Name=AL2023)["Parameter"]["Value"]
-    tagged = [{"ResourceType": "instance", "Tags": tags}] if tags else []
-    made: list[str] = []
-
-    def launch() -> bool:
-        try:
-            told = scene.ec2.run_instances(
-                ImageId=image, InstanceType="t3.micro", MinCount=1, MaxCount=1,
-                IamInstanceProfile={"Name": scene.name}, TagSpecifications=tagged,
-                SecurityGroupIds=[scene.group()["GroupId"]],
-            )  # fmt: skip
-        except scene.ec2.exceptions.ClientError as error:
-            if "Invalid IAM Instance Profile" in str(error):
-                return False
-            raise
-        made.append(told["Instances"][0]["InstanceId"])
-        return True
-
-    wait_until(launch, "the profile never became known to EC2")
-    return made[0]
-
-
 def _session_of(scene: SetupScene, instance: str) -> boto3.Session:
     """Return a session with the credentials that the instance gets from its own metadata."""
     script = (
@@ -270,12 +235,8 @@ def _session_of(scene: SetupScene, instance: str) -> boto3.Session:
         f'curl -sf -H "X-aws-ec2-metadata-token: $token" '
         f'"$at/meta-data/iam/security-credentials/{scene.name}"'
     )
+    scene.await_online(instance)
     ssm = scene.world.client("ssm")
-    asked = [{"Key": "InstanceIds", "Values": [instance]}]
-    wait_until(
-        lambda: bool(ssm.describe_instance_information(Filters=asked)["InstanceInformationList"]),
-        "the instance never came Online",
-    )
     sent = ssm.send_command(
         InstanceIds=[instance],
         DocumentName="AWS-RunShellScript",

@@ -10,6 +10,7 @@ from tests.scene import Scene
 CASES = {
     "help": ["--help"],
     "help-setup": ["setup", "--help"],
+    "help-teardown": ["teardown", "--help"],
     "setup-no-region": ["setup", "--dry-run"],
     "setup-bad-block": ["setup", "--ssh-from", "10.0.0.1/8"],
     "help-monitor": ["monitor", "--help"],

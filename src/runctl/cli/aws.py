@@ -6,6 +6,7 @@ from runctl.cli.command import LazyGroup
 
 COMMANDS = {
     "setup": ("runctl.cli.aws_setup:setup", "Make what your instances need in the account."),
+    "teardown": ("runctl.cli.aws_teardown:teardown", "Take away what setup made."),
     "train": ("runctl.cli.aws_train:train", "Run a training script on an instance."),
     "monitor": ("runctl.cli.aws_train:monitor", "Print what the run on an instance prints."),
     "list": ("runctl.cli.aws_looking:list_", "List your instances, with what they cost."),

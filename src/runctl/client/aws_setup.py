@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Literal
 
 from msgspec import structs
 
-from runctl.model.setup import Document, SetupReport, SetupWish
+from runctl.model.setup import Document, SetupReport, SetupWish, TeardownReport
 
 # Imported where they are used: a command pays only for what it does.
 if TYPE_CHECKING:
@@ -54,3 +54,12 @@ class AwsSetup:
         from runctl.engine.cloud_setup import print_setup  # noqa: PLC0415
 
         return print_setup(self._session, wish or SetupWish(), form)
+
+    def remove(self, *, with_ledger: bool = False, is_dry_run: bool = False) -> TeardownReport:
+        """Take away what ``make`` made. RefusedError while instances of the owner live.
+
+        ``with_ledger``: also delete what is below the owner's prefix of the bucket.
+        """
+        from runctl.engine.cloud_setup import tear_down  # noqa: PLC0415
+
+        return tear_down(self._session, with_ledger=with_ledger, is_dry_run=is_dry_run)

@@ -63,6 +63,11 @@ class TeardownReport(Value, frozen=True, kw_only=True):
     object_bytes: int = 0
     is_dry_run: bool = False
 
+    @property
+    def is_complete(self) -> bool:
+        """Whether there was nothing to take away."""
+        return not any(part.changes for part in self.parts)
+
 
 class Verdict(enum.StrEnum):
     """UNKNOWN is neither: what could not be looked at is never called good."""
