@@ -22,7 +22,7 @@ from runctl.model.spec import Spec
 from runctl.providers.api import SupportsMarks
 
 # An agent gives a sign of life each 15 s; a start, with all that has to arrive, takes less.
-QUIET_TIME = timedelta(seconds=45)
+FRESH_TIME, QUIET_TIME = timedelta(seconds=20), timedelta(seconds=45)
 _PROBE = (
     'for python in "$HOME"/.runctl/agents/*/bin/python; do '
     '[ ! -x "$python" ] || exec "$python" -I -m runctl.agent probe "$@"; done; echo "{}"'
@@ -83,14 +83,18 @@ def is_there(session: Session, run: Run) -> bool:
 def is_alive(session: Session, run: Run) -> bool:
     """Tell whether the last attempt lives: it was heard of lately, or its processes are there.
 
-    Where the instance runs and does not answer nothing is known, and nothing is judged.
+    One sign of life that is missing asks the cloud whether there is an instance, two more ask
+    the instance itself. Where it runs and does not answer nothing is known, and nothing is judged.
     """
     if run.last is None:
         return False
-    if not _is_quiet(session, run, run.last):
+    silence = _silence(session, run, run.last)
+    if silence <= FRESH_TIME:
         return True
     if not is_there(session, run):
         return False
+    if silence <= QUIET_TIME:
+        return True
     try:
         found = _probe(session, run, run.last)
     except TransportError:
@@ -105,11 +109,12 @@ def has_started(session: Session, run: Run) -> bool:
     return bool(_probe(session, run, run.last).get("is_started"))
 
 
-def _is_quiet(session: Session, run: Run, last: Attempt) -> bool:
+def _silence(session: Session, run: Run, last: Attempt) -> timedelta:
+    """Return for how long nothing was heard of the attempt."""
     beat = session.ledger.heartbeat(run.run_id, last.number)
     heard_at = max(last.claimed_at, last.updated_at or last.claimed_at)
     heard_at = heard_at if beat is None else max(heard_at, beat.at)
-    return session.clock() - heard_at > QUIET_TIME
+    return session.clock() - heard_at
 
 
 def _probe(session: Session, run: Run, last: Attempt) -> dict[str, Any]:
