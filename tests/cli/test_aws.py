@@ -9,6 +9,11 @@ from tests.scene import Scene
 
 CASES = {
     "help": ["--help"],
+    "help-create": ["create", "--help"],
+    "create-no-region": ["spawn", "t3.micro", "--yes"],
+    "create-bad-gpu": ["create", "--gpu", "L4:none", "--yes"],
+    "create-bad-price": ["new", "t3.micro", "--spot", "--spot-max-price", "cheap"],
+    "create-without-spot-json": ["create", "t3.micro", "--fallback", "ask", "-o", "json"],
     "help-setup": ["setup", "--help"],
     "help-teardown": ["teardown", "--help"],
     "setup-no-region": ["setup", "--dry-run"],

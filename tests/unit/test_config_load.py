@@ -41,6 +41,12 @@ SAMPLES: dict[str, tuple[str, str, object]] = {
     "aws.region": ('"eu-west-1"', "eu-west-1", "eu-west-1"),
     "aws.profile": ('"lab"', "lab", "lab"),
     "aws.transport": ('"ssh"', "ssh", "ssh"),
+    "aws.instance_type": ('"g6.xlarge"', "g6.xlarge", "g6.xlarge"),
+    "aws.ami": ('"dlami"', "dlami", "dlami"),
+    "aws.instance_profile": ('"train"', "train", "train"),
+    "aws.security_groups": ('["sg-1", "sg-2"]', "sg-1,sg-2", ("sg-1", "sg-2")),
+    "aws.subnet": ('"subnet-1"', "subnet-1", "subnet-1"),
+    "aws.key_name": ('"mine"', "mine", "mine"),
     "output.format": ('"json"', "json", "json"),
     "output.color": ('"never"', "never", "never"),
 }

@@ -76,7 +76,7 @@ def test_the_end_of_the_waiting_says_how_to_go_on() -> None:
     with pytest.raises(TryAgain, match=r"i-1 does not answer after 30s \(the line broke\)") as end:
         _await(Booting([RUNNING], ["broken"]), 30.0)
     assert end.value.exit_code == 75
-    assert end.value.hint
+    assert end.value.hint == "runctl aws wait i-1 --for ready"
 
 
 class Reached(FakeProvider):

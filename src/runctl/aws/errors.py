@@ -72,7 +72,9 @@ def _refused(what: str, error: ClientError, hint: str | None) -> RunctlError:
     code = code_of(error)
     told = error.response.get("Error", {}).get("Message") or code
     kind, own_hint = _kind_of(code)
-    return kind(f"{what}: {told}", hint=hint or own_hint, aws_code=code)
+    status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode")
+    details = {"aws_code": code} | ({"http_status": status} if status else {})
+    return kind(f"{what}: {told}", hint=hint or own_hint, **details)
 
 
 def _kind_of(code: str) -> tuple[type[RunctlError], str | None]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from runctl.cli.command import LazyGroup
 
 COMMANDS = {
+    "create": ("runctl.cli.aws_create:create", "Rent an instance."),
     "setup": ("runctl.cli.aws_setup:setup", "Make what your instances need in the account."),
     "teardown": ("runctl.cli.aws_teardown:teardown", "Take away what setup made."),
     "train": ("runctl.cli.aws_train:train", "Run a training script on an instance."),
@@ -16,7 +17,13 @@ COMMANDS = {
     "stop": ("runctl.cli.aws_power:stop", "Stop instances; their disks stay."),
     "terminate": ("runctl.cli.aws_terminate:terminate", "End instances, for good."),
 }
-ALIASES = {"run": "train", "watch": "monitor", "logs": "monitor"}
+ALIASES = {
+    "new": "create",
+    "spawn": "create",
+    "run": "train",
+    "watch": "monitor",
+    "logs": "monitor",
+}
 
 aws = LazyGroup(
     "aws",

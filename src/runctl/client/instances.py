@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from runctl.errors import RunNotFound
-from runctl.model.instance import GONE, Instance, Volume
+from runctl.model.instance import GONE, Instance, Offer, Volume
 from runctl.model.instance_views import (
     Goal,
     InstanceDetail,
@@ -15,13 +16,19 @@ from runctl.model.instance_views import (
     InstanceReport,
     ListedInstance,
 )
+from runctl.model.wish import InstanceWish
 
 # Imported where they are used: a command pays only for what it does.
 if TYPE_CHECKING:
+    from runctl.engine.renting.choosing import Ask, Fallback, Rented, Tell
     from runctl.engine.session import Session
     from runctl.providers.api import Provider
 
 FLUSH_TIME = timedelta(minutes=2)
+
+
+def _say_nothing(_sentence: str) -> None:
+    pass
 
 
 class Instances:
@@ -90,6 +97,67 @@ class Instances:
         from runctl.engine.power import wait  # noqa: PLC0415
 
         return wait(self._session, self._provider, references, goal, timeout)
+
+    # -- renting
+
+    def complete(self, wish: InstanceWish) -> InstanceWish:
+        """Return the wish with what ``runctl aws setup`` has made, where nothing else is said.
+
+        Raises ConfigError where an instance could not be reached.
+        """
+        from runctl.engine.renting.creation import complete  # noqa: PLC0415
+
+        return complete(self._provider, wish)
+
+    def offers(self, wish: InstanceWish) -> list[Offer]:
+        """Return what can be had now, cheapest first; a price of None is unknown, never 0.
+
+        Raises RefusedError where ``max_cost`` can be kept by none of it.
+        """
+        from runctl.engine.renting.creation import find_offers  # noqa: PLC0415
+
+        return find_offers(self._provider, wish)
+
+    @contextmanager
+    def creation(
+        self,
+        wish: InstanceWish,
+        offers: Sequence[Offer],
+        *,
+        fallback: Fallback = "none",
+        ask: Ask | None = None,
+        tell: Tell | None = None,
+    ) -> Iterator[Rented]:
+        """Rent the first of the offers that can be had, and let the user know within.
+
+        ``fallback`` is what happens where there is no spot: ``ask`` gets the question, if there is
+        somebody to ask. ``tell`` gets a sentence for each offer that cannot be had. Who is killed
+        before the end and asks for the very same again gets the same instance.
+        """
+        from runctl.engine.renting.creation import creation  # noqa: PLC0415
+
+        say = tell or _say_nothing
+        with creation(
+            self._session, self._provider, wish, offers, say, fallback=fallback, ask=ask
+        ) as rented:
+            yield rented
+
+    def create(
+        self, wish: InstanceWish, *, fallback: Fallback = "none", tell: Tell | None = None
+    ) -> Instance:
+        """Rent what is wished for, and return it; ``await_ready`` waits until it answers."""
+        whole = self.complete(wish)
+        with self.creation(whole, self.offers(whole), fallback=fallback, tell=tell) as rented:
+            return rented.instance
+
+    def await_ready(self, instance_id: str, timeout: timedelta) -> Instance:
+        """Return an instance once it answers a command.
+
+        Raises InstanceLost if it ended meanwhile, TryAgain where only the waiting has ended.
+        """
+        from runctl.engine.renting.readiness import await_ready  # noqa: PLC0415
+
+        return await_ready(self._provider, instance_id, timeout)
 
     # -- changing
 

@@ -82,6 +82,18 @@ class AwsSettings(Struct, frozen=True, kw_only=True):
     transport: Annotated[
         Literal["auto", "ssm", "ssh"], _about("how instances are reached; auto is what they have")
     ] = "auto"
+    instance_type: Annotated[str | None, _about("the type that is rented, such as g6.xlarge")] = (
+        None
+    )
+    ami: Annotated[str, _about("its image: ami-…, al2023, ubuntu or dlami")] = "al2023"
+    instance_profile: Annotated[
+        str | None, _about("its instance profile; none is that of runctl aws setup")
+    ] = None
+    security_groups: Annotated[
+        tuple[str, ...], _about("its security groups; empty is that of runctl aws setup")
+    ] = ()
+    subnet: Annotated[str | None, _about("its subnet; none is the default one of its zone")] = None
+    key_name: Annotated[str | None, _about("its key pair, for SSH")] = None
 
 
 class OutputSettings(Struct, frozen=True, kw_only=True):

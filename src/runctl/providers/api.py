@@ -133,3 +133,16 @@ class SupportsReadiness(Protocol):
         Raises TransportError or RefusedError where that is so for now.
         """
         ...
+
+
+@runtime_checkable
+class SupportsDefaults(Protocol):
+    """Providers whose instances need what was set up for them once."""
+
+    def complete(self, wish: InstanceWish) -> InstanceWish:
+        """Return the wish with that filled in where it is not said.
+
+        Raises ConfigError where an instance could not be reached, NotFoundError where what is said
+        is not there.
+        """
+        ...

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from decimal import Decimal
@@ -109,7 +109,7 @@ def _rent_any(
 ) -> Rented:
     missed: list[CapacityError] = []
     full: set[str] = set()  # types that no quota is left for, in any place
-    for offer in _affordable(offers, wish):
+    for offer in _within(payable(offers, wish), wish):
         if offer.type in full:
             continue
         try:
@@ -121,22 +121,37 @@ def _rent_any(
     raise _exhausted(offers, missed)
 
 
-def _affordable(offers: Sequence[Offer], wish: InstanceWish) -> Iterator[Offer]:
-    """Yield what costs no more than the limit on spot, or CapacityError if all cost more.
+def payable(offers: Sequence[Offer], wish: InstanceWish) -> list[Offer]:
+    """Return the offers that keep ``max_cost``; RefusedError where none does."""
+    refused: list[RefusedError] = []
+    kept: list[Offer] = []
+    for offer in offers:
+        try:
+            limited(wish, offer)
+        except RefusedError as error:
+            refused.append(error)
+        else:
+            kept.append(offer)
+    if not kept and refused:
+        raise refused[0]
+    return kept
+
+
+def _within(offers: Sequence[Offer], wish: InstanceWish) -> list[Offer]:
+    """Return what costs no more than the limit on spot, or CapacityError if all cost more.
 
     Where a price is unknown, the provider is told the limit, and keeps it.
     """
     limit = wish.spot_max_price
     if limit is None or not wish.is_spot:
-        yield from offers
-        return
-    price = offers[0].usd_per_hour
-    if price is not None and price > limit:
+        return list(offers)
+    kept = [one for one in offers if one.usd_per_hour is None or one.usd_per_hour <= limit]
+    if not kept:
         raise CapacityError(
             f"the cheapest spot price is {_tell(offers[0])}: more than {format_usd(limit)}",
-            hint=f"type the same with --spot-max-price {price:f}, or with --fallback on-demand",
+            hint=f"type the same with --spot-max-price {offers[0].usd_per_hour:f}",
         )
-    yield from (one for one in offers if one.usd_per_hour is None or one.usd_per_hour <= limit)
+    return kept
 
 
 def _taken(instance: Instance, offers: Sequence[Offer]) -> Rented:

@@ -68,6 +68,6 @@ def _unready(instance: Instance, told: str, timeout: timedelta) -> TryAgain:
     ident = instance.instance_id
     return TryAgain(
         f"{ident} does not answer after {format_duration(timeout)} ({told}); it goes on, and costs",
-        hint="runctl aws list",
+        hint=f"runctl aws wait {ident} --for ready",
         instance=ident,
     )

@@ -30,6 +30,7 @@ _PARAMETERS = {
     },
 }
 NAMES = tuple(_PARAMETERS)
+_HINT = f"--ami ami-…, or --ami {' or '.join(NAMES)}"
 
 
 @dataclass(frozen=True)
@@ -50,10 +51,10 @@ def image_architecture(account: Account, name: str) -> str:
 
 
 def _describe(account: Account, ident: str) -> Mapping[str, Any]:
-    with translated(f"the image {ident} cannot be described"):
+    with translated(f"the image {ident} cannot be described", hint=_HINT):
         found = account.client("ec2").describe_images(ImageIds=[ident])["Images"]
     if not found:
-        raise NotFoundError(f"there is no image {ident}", hint=f"--ami {' or '.join(NAMES)}")
+        raise NotFoundError(f"there is no image {ident}", hint=_HINT)
     described: Mapping[str, Any] = found[0]
     return described
 
@@ -63,7 +64,7 @@ def _newest(account: Account, name: str, architecture: str) -> str:
     if parameters is None or architecture not in parameters:
         raise UsageError(
             f"there is no image {name!r} for {architecture}",
-            hint=f"--ami ami-…, or --ami {' or '.join(NAMES)}",
+            hint=_HINT,
         )
     with translated(f"which image {name} is cannot be told"):
         found = account.client("ssm").get_parameter(Name=parameters[architecture])

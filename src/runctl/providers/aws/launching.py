@@ -6,6 +6,7 @@ import hashlib
 from typing import Any
 
 from runctl.aws.tags import OWNER_TAG, PRICE_TAG, PROJECT_TAG, TOKEN_TAG
+from runctl.errors import UsageError
 from runctl.model.instance import Offer
 from runctl.model.wish import InstanceWish
 from runctl.providers.aws.images import Image
@@ -18,6 +19,11 @@ def launch_parameters(
     offer: Offer, wish: InstanceWish, image: Image, owner: str, token: str, turn: int
 ) -> dict[str, Any]:
     """Return the parameters of RunInstances; the same token, turn and offer give the same."""
+    if wish.ttl is not None or wish.idle_stop is not None:
+        raise UsageError(
+            "this version ends no instance by itself",
+            hint="type the same without --ttl, --idle-stop and --max-cost",
+        )
     asked: dict[str, Any] = {
         "ClientToken": _client_token(offer, owner, token, turn),
         "ImageId": image.image_id,

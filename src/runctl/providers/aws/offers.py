@@ -60,7 +60,7 @@ def _places(account: Account, wish: InstanceWish, types: Sequence[str]) -> list[
 
 
 def _zone_of(account: Account, subnet: str) -> str:
-    with translated(f"the subnet {subnet} cannot be described"):
+    with translated(f"the subnet {subnet} cannot be described", hint="aws ec2 describe-subnets"):
         told = account.client("ec2").describe_subnets(SubnetIds=[subnet])
     return str(told["Subnets"][0]["AvailabilityZone"])
 

@@ -83,7 +83,7 @@ def _prices(told: Sequence[str], units: Collection[str]) -> Iterator[Decimal]:
     for product in map(json.loads, told):
         for term in product.get("terms", {}).get("OnDemand", {}).values():
             for dimension in term["priceDimensions"].values():
-                price = Decimal(dimension["pricePerUnit"].get("USD", "0"))
+                price = _read(dimension["pricePerUnit"].get("USD", "0"))
                 if dimension["unit"] in units and price > 0:
                     yield price
 
@@ -97,6 +97,9 @@ def _spot_prices(account: Account, types: Sequence[str]) -> dict[tuple[str, str]
     }
     with translated("spot prices cannot be told"):
         told = [one for page in pages.paginate(**asked) for one in page["SpotPriceHistory"]]
-    return {
-        (one["InstanceType"], one["AvailabilityZone"]): Decimal(one["SpotPrice"]) for one in told
-    }
+    return {(one["InstanceType"], one["AvailabilityZone"]): _read(one["SpotPrice"]) for one in told}
+
+
+def _read(text: str) -> Decimal:
+    """Read a price without the zeros that it ends in."""
+    return Decimal(f"{Decimal(text).normalize():f}")

@@ -17,6 +17,7 @@ from runctl.model.wish import InstanceWish
 from runctl.providers.api import Surroundings
 from runctl.providers.aws import ending, power
 from runctl.providers.aws.creation import create
+from runctl.providers.aws.defaults import complete
 from runctl.providers.aws.describing import not_found, read_instance
 from runctl.providers.aws.images import Image, find_image
 from runctl.providers.aws.offers import list_offers
@@ -46,6 +47,9 @@ class AwsProvider:
 
     def offers(self, wish: InstanceWish) -> Sequence[Offer]:
         return list_offers(self._account, wish)
+
+    def complete(self, wish: InstanceWish) -> InstanceWish:
+        return complete(self._account, self._owner, wish)
 
     def create(self, offer: Offer, wish: InstanceWish, token: str) -> Instance:
         def find() -> Instance | None:

@@ -152,12 +152,14 @@ def _nothing_fits(account: Account, wish: InstanceWish, known: Iterable[Told]) -
     named = f"none of {', '.join(wish.types)}" if wish.types else "no instance type"
     market = " as spot" if wish.is_spot else ""
     return NotFoundError(
-        f"{named} can be had{market} in {account.region} with {_tell(wish)}{there}",
+        f"{named} can be had{market} in {account.region}{_tell(wish)}{there}",
         hint="type the same with another --gpu, --cpus, --memory or --instance-type",
     )
 
 
 def _tell(wish: InstanceWish) -> str:
     gpus = f"{max(1, wish.gpu_count)} {wish.gpu or 'GPU'}" if wish.gpu or wish.gpu_count else ""
+    cpus = f"{wish.cpus} CPUs" if wish.cpus else ""
     memory = f"{wish.memory_gib} GiB" if wish.memory_gib else ""
-    return ", ".join(filter(None, (gpus, f"{max(1, wish.cpus)} CPUs", memory)))
+    words = ", ".join(filter(None, (gpus, cpus, memory)))
+    return f" with {words}" if words else ""

@@ -1,0 +1,76 @@
+"""An instance that is asked for, from the intent until the user knows of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+from runctl.engine.renting.choosing import Ask, Fallback, Rented, Tell, payable, rent
+from runctl.engine.renting.intents import take_up
+from runctl.engine.session import Session
+from runctl.errors import ProviderError, RunctlError, TransportError
+from runctl.model.codec import encode
+from runctl.model.instance import Offer
+from runctl.model.wish import InstanceWish
+from runctl.providers.api import Provider, SupportsDefaults
+
+_SERVERS_FAULT = 500
+
+
+def complete(provider: Provider, wish: InstanceWish) -> InstanceWish:
+    """Return the wish with what the provider needs beside it."""
+    return provider.complete(wish) if isinstance(provider, SupportsDefaults) else wish
+
+
+def find_offers(provider: Provider, wish: InstanceWish) -> list[Offer]:
+    """Return what can be had for what it may cost, cheapest first; RefusedError if nothing can."""
+    return payable(provider.offers(wish), wish)
+
+
+@contextmanager
+def creation(
+    session: Session,
+    provider: Provider,
+    wish: InstanceWish,
+    offers: Sequence[Offer],
+    tell: Tell,
+    *,
+    fallback: Fallback = "none",
+    ask: Ask | None = None,
+) -> Iterator[Rented]:
+    """Rent one of the offers; within, the user is told.
+
+    Whoever is killed before the end, and asks for the very same again, gets the same instance.
+    """
+    intent = take_up(
+        session.user_dir / "intents", _asked(session, provider, wish), lambda: _token(session)
+    )
+    if intent.is_taken_up:
+        tell("taking up what was typed before, and was killed")
+    try:
+        rented = rent(provider, offers, wish, intent.token, tell, fallback=fallback, ask=ask)
+    except RunctlError as error:
+        if not _is_undecided(error):
+            intent.settle()
+        raise
+    try:
+        yield rented
+    finally:
+        intent.settle()
+
+
+def _is_undecided(error: RunctlError) -> bool:
+    """Tell whether the provider may have rented it: its answer is not known, or means little."""
+    status = error.details.get("http_status")
+    is_answered = isinstance(status, int) and status < _SERVERS_FAULT
+    return isinstance(error, TransportError | ProviderError) and not is_answered
+
+
+def _asked(session: Session, provider: Provider, wish: InstanceWish) -> bytes:
+    account = session.config.values.aws
+    where = (provider.name, account.profile or "", account.region or "")
+    return "\0".join(where).encode() + b"\0" + encode(wish)
+
+
+def _token(session: Session) -> str:
+    return session.chance(16).hex()
