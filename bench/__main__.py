@@ -20,6 +20,7 @@ SUBJECTS = (
     "committing",
     "training",
     "rehearsing",
+    "instances",
     "storing",
 )
 

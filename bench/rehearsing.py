@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sqlite3
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -141,24 +141,24 @@ def _measure_describing(count: int) -> list[Figure]:
                 {"ResourceType": "instance", "Tags": [{"Key": "bench", "Value": "yes"}]}
             ],
         )["Instances"]
-        _stop(world, made["InstanceId"])
-        cloud.stop()
-        _copy(cloud, made["InstanceId"], count - 1)
-        cloud.start()
+        stop_instance(world, made["InstanceId"])
+        copy_instances(cloud, made["InstanceId"], range(1, count))
         return [_describe(cloud, count)]
 
 
-def _stop(world: CloudWorld, ident: str) -> None:
+def stop_instance(world: CloudWorld, ident: str) -> None:
     ec2 = world.client("ec2")
     ec2.get_waiter("instance_running").wait(InstanceIds=[ident], WaiterConfig={"Delay": 1})
     ec2.stop_instances(InstanceIds=[ident])
     ec2.get_waiter("instance_stopped").wait(InstanceIds=[ident], WaiterConfig={"Delay": 1})
 
 
-def _copy(cloud: CloudProcess, ident: str, count: int) -> None:
+def copy_instances(cloud: CloudProcess, ident: str, numbers: Iterable[int]) -> None:
+    """Write copies of the record of a stopped instance; the cloud is started anew for it."""
+    cloud.stop()
     with sqlite3.connect(cloud.folder / "records.db") as database:
         [(body,)] = database.execute("SELECT body FROM record WHERE id = ?", (ident,)).fetchall()
-        for number in range(count):
+        for number in numbers:
             copy_id = f"i-{number:017x}"
             record = json.loads(body) | {"InstanceId": copy_id}
             database.execute(
@@ -166,6 +166,7 @@ def _copy(cloud: CloudProcess, ident: str, count: int) -> None:
                 (copy_id, json.dumps(record).encode()),
             )
     database.close()
+    cloud.start()
 
 
 def _describe(cloud: CloudProcess, count: int) -> Figure:

@@ -21,6 +21,8 @@ class Scale:
     """How many instances, and how many seconds they may take."""
     idle_s: float = 20.0
     described: int = 1000
+    listed: tuple[tuple[int, float], ...] = ((50, 1.0), (1000, 3.0))
+    """How many instances, and how many seconds of CPU a list of them may take."""
     object_bytes: int = 256 * MIB
     objects: int = 4000
 
@@ -38,6 +40,7 @@ SHORT = Scale(
     machines=((3, 10.0),),
     idle_s=1.0,
     described=50,
+    listed=((50, 1.0),),
     object_bytes=16 * MIB,
     objects=400,
 )
