@@ -21,6 +21,7 @@ from runctl.model import (
     hyperparams,
     instance,
     instance_views,
+    machine,
     run,
     spec,
     views,
@@ -56,7 +57,7 @@ not UTF-8; each of these stands as `\\xNN`, and a backslash as `\\\\`.
 """
 SECTIONS: dict[str, tuple[ModuleType, ...]] = {
     "What commands answer": (views, access),
-    "Instances": (instance, instance_views),
+    "Instances": (instance, instance_views, machine),
     "What a local cloud answers": (cloud,),
     "A run": (run,),
     "What was asked for": (spec, hyperparams),

@@ -4,21 +4,17 @@ from __future__ import annotations
 
 import json
 import os
-import pty
-import select
 import signal
 import socket
 import subprocess
-import tempfile
 import time
 import urllib.request
 from collections.abc import Iterator
-from contextlib import suppress
-from pathlib import Path
 
 import pytest
 
 from tests.aws.bucketscene import BucketScene
+from tests.aws.visitors import KeyPair, on_terminal, own
 from tests.cli.projects import fill
 from tests.cloud_instances import Rig
 from tests.localcloud.process import CloudProcess
@@ -46,21 +42,6 @@ def rig(local_cloud: CloudProcess) -> Iterator[Rig]:
     assert made.world.end() == []
 
 
-class KeyPair:
-    """A key pair that is made once, and an instance that has nothing else to be reached with."""
-
-    def __init__(self, rig: Rig) -> None:
-        self.rig, self.name = rig, rig.world.name("pair")
-        made = rig.world.client("ec2").create_key_pair(KeyName=self.name)
-        self.secret = str(made["KeyMaterial"])
-        self.instance = rig.launch(KeyName=self.name, ImageId=rig.ubuntu)
-
-    def end(self) -> None:
-        ec2 = self.rig.world.client("ec2")
-        ec2.terminate_instances(InstanceIds=[self.instance])
-        ec2.delete_key_pair(KeyName=self.name)
-
-
 @pytest.fixture(scope="module")
 def pair(rig: Rig) -> Iterator[KeyPair]:
     made = KeyPair(rig)
@@ -68,34 +49,11 @@ def pair(rig: Rig) -> Iterator[KeyPair]:
     made.end()
 
 
-def own(user: BucketScene, rig: Rig, instance: str) -> str:
-    """Let an instance bear the owner tag of a user."""
-    owner = json.loads(user.type("init", "--output", "json").stdout)["owner"]
-    tags = [{"Key": "runctl:owner", "Value": owner}]
-    rig.world.client("ec2").create_tags(Resources=[instance], Tags=tags)
-    return instance
-
-
 @pytest.fixture
 def by_key(in_s3: BucketScene, rig: Rig, pair: KeyPair) -> Iterator[str]:
-    """Give an instance of the user's that is reached over SSH, with the key in its usual place."""
-    place = in_s3.home / ".ssh" / f"{pair.name}.pem"
-    place.parent.mkdir(mode=0o700)
-    place.write_text(pair.secret)
-    place.chmod(0o600)
-    port = 22 if rig.cloud.ready["tier"] == "root" else 2222
-    tools = in_s3.home / "tools"
-    tools.mkdir()
-    # Where instances have no address of their own, sshd listens elsewhere.
-    (tools / "ssh").write_text(f'#!/bin/sh\nexec /usr/bin/ssh -p {port} "$@"\n')
-    (tools / "ssh").chmod(0o755)
-    in_s3.env["PATH"] = f"{tools}{os.pathsep}{in_s3.env['PATH']}"
-    with tempfile.TemporaryDirectory(dir="/tmp") as sockets:
-        in_s3.env["XDG_RUNTIME_DIR"] = sockets
+    """Give an instance of the user's that is reached over SSH."""
+    with pair.held_by(in_s3):
         yield own(in_s3, rig, pair.instance)
-        for control in Path(sockets, "runctl").glob("*"):
-            words = ["ssh", "-O", "exit", "-o", f"ControlPath={control}", "nobody"]
-            subprocess.run(words, capture_output=True, check=False)
 
 
 @pytest.fixture
@@ -133,25 +91,6 @@ def test_a_command_has_its_status_and_its_bytes(by_key: str, in_s3: BucketScene)
 def test_without_a_terminal_a_shell_reads_what_it_is_given(by_key: str, in_s3: BucketScene) -> None:
     done = type_with(in_s3, b"cd /tmp\npwd\ntty\nexit 4\n", "ssh", by_key)
     assert (done.returncode, done.stdout) == (4, b"/tmp\nnot a tty\n")
-
-
-def on_terminal(user: BucketScene, *words: str, typed: bytes = b"") -> tuple[int, str]:
-    """Type a command on a terminal, and then more; return its status and what was shown."""
-    pid, master = pty.fork()
-    if pid == 0:
-        os.chdir(user.project)
-        os.execve(RUNCTL, [RUNCTL, *words], user.env)
-    os.write(master, typed)
-    shown, deadline = b"", time.monotonic() + PATIENCE_S
-    with suppress(OSError):  # how Linux tells that the other end is closed
-        while select.select([master], [], [], max(0.0, deadline - time.monotonic()))[0]:
-            part = os.read(master, 1 << 16)
-            if not part:
-                break
-            shown += part
-    os.close(master)
-    _, status = os.waitpid(pid, 0)
-    return os.waitstatus_to_exitcode(status), shown.decode(errors="replace")
 
 
 def test_on_a_terminal_there_is_one_at_the_other_end(by_key: str, in_s3: BucketScene) -> None:
@@ -356,10 +295,14 @@ def test_only_what_is_ours_and_runs_is_visited(
     by_key: str, in_s3: BucketScene, rig: Rig, pair: KeyPair
 ) -> None:
     ec2, ident = rig.world.client("ec2"), rig.launch(KeyName=pair.name)
+    tags = [{"Key": "Name", "Value": "box"}]
+    ec2.create_tags(Resources=[ident], Tags=tags)
     foreign = in_s3.type("ssh", ident, "--", "true")
     assert foreign.returncode == 11, foreign.stderr
     assert in_s3.type("ssh", ident, "--not-mine", "--", "true").returncode == 0
+    assert in_s3.type("ssh", "box", "--", "true").returncode == 4  # names are of ours alone
     own(in_s3, rig, ident)
+    assert in_s3.type("ssh", "box", "--", "true").returncode == 0
     ec2.stop_instances(InstanceIds=[ident])
     ec2.get_waiter("instance_stopped").wait(InstanceIds=[ident], WaiterConfig={"Delay": 1})
     stopped = in_s3.type("ssh", ident, "--", "true")

@@ -10,6 +10,7 @@ COMMANDS = {
     "teardown": ("runctl.cli.aws_teardown:teardown", "Take away what setup made."),
     "train": ("runctl.cli.aws_train:train", "Run a training script on an instance."),
     "monitor": ("runctl.cli.aws_train:monitor", "Print what the run on an instance prints."),
+    "processes": ("runctl.cli.aws_processes:processes", "Show what goes on on an instance."),
     "list": ("runctl.cli.aws_looking:list_", "List your instances, with what they cost."),
     "status": ("runctl.cli.aws_looking:status", "Show all of an instance, and its runs."),
     "wait": ("runctl.cli.aws_looking:wait", "Wait until instances run, answer, or are ended."),

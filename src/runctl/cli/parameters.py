@@ -192,9 +192,6 @@ def _is_port(text: str) -> bool:
 transport_option = click.option(
     "--transport", type=click.Choice(["auto", "ssm", "ssh"]), help="How it is reached."
 )
-not_mine_option = click.option(
-    "--not-mine", is_flag=True, help="Also an instance without your owner tag."
-)
 wait_timeout = click.option("--wait-timeout", type=Duration(), help="End only the waiting.")
 run_argument = click.argument("run", default="@last")
 needed_run = click.argument("run")

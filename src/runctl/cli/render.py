@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -49,6 +50,21 @@ class Screen:
             return
         lines = text() if self.is_text else [ident] if isinstance(ident, str) else ident
         self._write_out("".join(f"{line}\n" for line in lines).encode(errors="surrogateescape"))
+
+    def redraw(self, lines: Iterable[str]) -> None:
+        """Print lines in place of the last ones on a terminal, elsewhere below them."""
+        shown = list(lines)
+        if _is_terminal(sys.stdout):
+            rows = shutil.get_terminal_size().lines - 1
+            text = "\x1b[H\x1b[2J" + "\n".join(shown[:rows])
+        else:
+            text = "\n".join([*shown, ""])
+        self._write_out(f"{text}\n".encode(errors="surrogateescape"))
+
+    @property
+    def width(self) -> int | None:
+        """How many characters a line of results may have; None where they go to no terminal."""
+        return shutil.get_terminal_size().columns if _is_terminal(sys.stdout) else None
 
     def show_line(self, document: object) -> None:
         """Print one JSON document of several, on a line of its own."""

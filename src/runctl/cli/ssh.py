@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 
 import click
 
+from runctl.cli.aws_options import not_mine_option
 from runctl.cli.command import Command
 from runctl.cli.invocation import Invocation, pass_invocation
-from runctl.cli.parameters import not_mine_option, read_forwards, transport_option
+from runctl.cli.parameters import read_forwards, transport_option
 from runctl.cli.render import stdout_reserved
 from runctl.errors import Interrupted, UsageError
 

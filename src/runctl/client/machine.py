@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from datetime import timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 from runctl.errors import ConflictError
 from runctl.model.access import Forward, SshHost
 from runctl.model.instance import Instance
+from runctl.model.machine import MachineLook
 
 # Imported where they are used: a command pays only for what it does.
 if TYPE_CHECKING:
@@ -64,6 +66,27 @@ class Machine:
             alias=self.alias,
             instance_id=self.instance.instance_id,
             options=self._transport.target.config(),
+        )
+
+    def look(self, *, is_detailed: bool = False) -> MachineLook:
+        """Return how processor, memory, disks, GPUs and networks are used, and by which processes.
+
+        They are those of runs, and with ``is_detailed`` all but the kernel's.
+        """
+        from runctl.engine import looking  # noqa: PLC0415
+
+        ident, at = self.instance.instance_id, self._session.clock()
+        return looking.look(self._transport, ident, at, is_detailed=is_detailed)
+
+    def watch(self, interval: timedelta, *, is_detailed: bool = False) -> Iterator[MachineLook]:
+        """Look again and again, until the instance ends: InstanceLost."""
+        from runctl.engine import looking  # noqa: PLC0415
+
+        provider = self._session.provider(self.instance.provider)
+        return looking.watch(
+            lambda: self.look(is_detailed=is_detailed),
+            lambda: provider.describe(self.instance.instance_id),
+            interval,
         )
 
     @cached_property

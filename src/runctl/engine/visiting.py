@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from runctl.engine.naming import find_instance
 from runctl.engine.references import find_run
 from runctl.engine.session import Session, provider_of
-from runctl.errors import ConflictError, RefusedError, TryAgain
+from runctl.errors import ConflictError, RefusedError, RunctlError, RunNotFound, TryAgain
 from runctl.model.access import Forward
 from runctl.model.instance import GONE, Instance, InstanceState
 
@@ -23,22 +23,35 @@ def find_visited(
     """Return the instance that is meant, and what to call it: its id, or the run's name.
 
     ``reference`` is ``i-…``, ``aws:`` and an id or a name, or a run: the instance of its last
-    attempt. Raises RefusedError where it is not ours, unless ``is_foreign`` allows that, and
-    ConflictError where it does not run, or is this very machine.
+    attempt; where there is no such run, the name of an instance. Raises RefusedError where it is
+    not ours, unless ``is_foreign`` allows that, and ConflictError where it does not run, or is
+    this very machine.
     """
     provider, _, named = reference.rpartition(":")
     if provider == "aws" or _ID.fullmatch(reference):
         instance = find_instance(session.provider("aws"), named)
         alias = instance.instance_id
     else:
-        instance, alias = _of_run(session, reference)
+        instance, alias = _of_run_or_named(session, reference)
     _check_ours(instance, is_foreign=is_foreign)
     _check_runs(instance)
     return instance, alias
 
 
-def _of_run(session: Session, reference: str) -> tuple[Instance, str]:
-    run = session.ledger.load(find_run(session, reference))
+def _of_run_or_named(session: Session, reference: str) -> tuple[Instance, str]:
+    try:
+        run_id = find_run(session, reference)
+    except RunNotFound as error:
+        try:
+            named = find_instance(session.provider("aws"), reference)
+        except RunctlError:
+            raise error from None
+        return named, named.instance_id
+    return _of_run(session, run_id)
+
+
+def _of_run(session: Session, run_id: str) -> tuple[Instance, str]:
+    run = session.ledger.load(run_id)
     provider = provider_of(session, run.spec)
     if provider.is_here:
         raise ConflictError(
@@ -67,7 +80,7 @@ def _check_runs(instance: Instance) -> None:
     if state in _STILL:
         raise ConflictError(
             f"{ident} does not run: it is {state.value}",
-            hint=f"aws ec2 start-instances --instance-ids {ident}",
+            hint=f"runctl aws start {ident}",
         )
 
 
