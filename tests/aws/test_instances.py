@@ -285,7 +285,11 @@ def test_volumes_that_stay_are_named_with_their_price(
 def test_waiting_ends_in_time_and_tells_what_came_instead(
     rig: Rig, launch: Launch, in_s3: BucketScene
 ) -> None:
-    ident = launch()
+    ident, other = launch(), launch()
+    interrupted = in_s3.type_in_background("aws", "wait", ident, other, "--for", "stopped")
+    time.sleep(3)
+    interrupted.send_signal(signal.SIGINT)
+    assert interrupted.wait(10) == 130
     late = in_s3.type("aws", "wait", ident, "--for", "stopped", "--wait-timeout", "0s")
     assert late.returncode == 75, late
     rig.world.client("ec2").terminate_instances(InstanceIds=[ident])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from runctl.errors import (
     ConflictError,
     NotFoundError,
     RefusedError,
+    TransportError,
     UsageError,
 )
 from runctl.model.instance import GONE, Instance, InstanceState
@@ -26,6 +28,7 @@ from runctl.testing.providers import PowerContract, VolumesContract
 from runctl.transports.instances import Ways
 from runctl.transports.ssh import SshTransport
 from tests.cloud_instances import Rig
+from tests.fidelity.world import wait_until
 from tests.localcloud.process import CloudProcess
 
 pytestmark = pytest.mark.slow
@@ -335,3 +338,28 @@ def test_volumes_tell_what_stays_and_what_it_costs(rig: Rig, rented: list[str]) 
         provider.terminate(ident)
         ec2.get_waiter("instance_terminated").wait(InstanceIds=[ident], WaiterConfig={"Delay": 1})
         ec2.delete_volume(VolumeId=made)
+
+
+def test_pinned_host_keys_stay_valid_when_an_instance_starts_again(
+    rig: Rig, tmp_path: Path
+) -> None:
+    with rig.ssh_target(tmp_path) as target:
+        ident, provider = target.options[0].partition("=")[2], _provider(rig)
+        provider.stop(ident, is_foreign=True)
+        ec2, paces = rig.world.client("ec2"), {"Delay": 1, "MaxAttempts": 60}
+        ec2.get_waiter("instance_stopped").wait(InstanceIds=[ident], WaiterConfig=paces)
+        pinned = target.known_hosts.read_text()
+        provider.start(ident, is_foreign=True)
+        _up(rig, ident)
+        found = rig.ways(tmp_path, "ssh").reach(ident)
+        assert isinstance(found, SshTransport)
+        again = replace(target, host=found.target.host)  # it may be another address
+        wait_until(lambda: _answers(SshTransport(again)), "it never answered again")
+        assert target.known_hosts.read_text() == pinned
+
+
+def _answers(transport: SshTransport) -> bool:
+    try:
+        return transport.exec(["id", "-un"]).stdout == b"ec2-user\n"
+    except TransportError:
+        return False

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from runctl.config import load
-from runctl.engine import follow, guarding, outcome
+from runctl.engine import flushing, follow, outcome
 from runctl.engine.ending import end, plan_end
 from runctl.engine.fleet import Leave
 from runctl.engine.guarding import check, look
@@ -200,7 +200,7 @@ def test_whether_a_run_could_be_flushed_is_said_and_it_ends_all_the_same(
     def fail(*_: object, **__: object) -> Run:
         raise error
 
-    monkeypatch.setattr(guarding, "stop", fail)
+    monkeypatch.setattr(flushing, "stop", fail)
     world.add("i-1", STARTED, SAVED)
     provider = FakeProvider([HERE])
     [report] = end(world.session, provider, ["i-1"], Leave(is_forced=True))

@@ -57,7 +57,7 @@ def _note_totals(invocation: Invocation, instances: Instances, found: list[Liste
 @pass_invocation
 def status(invocation: Invocation, instance: str) -> None:
     """Show all of INSTANCE: its state, its cost, how it is reached, its disks and its runs."""
-    from runctl.cli.aws_pages import status_page  # noqa: PLC0415
+    from runctl.cli.aws_status_page import status_page  # noqa: PLC0415
 
     screen = invocation.screen
     with screen.working(f"asking {instance}"):

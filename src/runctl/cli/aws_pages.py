@@ -1,16 +1,14 @@
-"""Instances in text: in a table, in all detail, and what became of them."""
+"""Instances in text: in a table, what a change would meet, and what became of them."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from decimal import Decimal
 
-from runctl.cli.pages import Fact, align
 from runctl.cli.sentences import tell_age, tell_count, tell_step
-from runctl.model.instance import Instance, Volume
+from runctl.model.instance import Instance, InstanceState, Volume
 from runctl.model.instance_views import (
     Flush,
-    InstanceDetail,
     InstancePlan,
     InstanceReport,
     ListedInstance,
@@ -19,6 +17,7 @@ from runctl.model.instance_views import (
 from runctl.model.money import format_cost, rate_of
 from runctl.model.quantities import format_usd
 
+_UP = frozenset({InstanceState.PENDING, InstanceState.RUNNING})
 TABLE_HEADER = (
     "ID", "TYPE", "STATE", "AGE", "PLACE", "MARKET", "USD/H", "COST", "LAST RUN", "NAME", "PROJECT",
 )  # fmt: skip
@@ -32,8 +31,8 @@ def table_row(one: ListedInstance) -> tuple[str, ...]:
         one.state.value,
         tell_age(one.launched_at) if one.launched_at else "-",
         one.place or "-",
-        _market(one),
-        "-" if one.usd_per_hour is None else _rate(one.usd_per_hour),
+        tell_market(one),
+        "-" if one.usd_per_hour is None else tell_rate(one.usd_per_hour),
         "-" if one.cost_usd is None else format_cost(one.cost_usd),
         one.run or "-",
         one.name or "-",
@@ -45,7 +44,7 @@ def tell_totals(found: Sequence[ListedInstance]) -> str:
     """``3 instances: $2.01/h now, $14.20 so far``, and of how many that is not known."""
     rates, costs = [rate_of(one) for one in found], [one.cost_usd for one in found]
     unknown = sum(price is None for price in rates), sum(price is None for price in costs)
-    rate, cost = _rate(_sum(rates)), format_cost(_sum(costs))
+    rate, cost = tell_rate(_sum(rates)), format_cost(_sum(costs))
     apart = [f"; unknown of {count}" if count else "" for count in unknown]
     return (
         f"{tell_count(len(found), 'instance')}: {rate} now{apart[0]}, "
@@ -59,20 +58,20 @@ def _sum(amounts: Iterable[Decimal | None]) -> Decimal:
 
 def tell_volume(volume: Volume) -> str:
     """``vol-…: 100 GiB gp3, $8.00 a month``, and how to be rid of it."""
-    return f"{_describe_volume(volume)}; aws ec2 delete-volume --volume-id {volume.volume_id}"
+    return f"{describe_volume(volume)}; aws ec2 delete-volume --volume-id {volume.volume_id}"
 
 
-def _describe_volume(volume: Volume) -> str:
+def describe_volume(volume: Volume) -> str:
     monthly = volume.usd_per_month
     price = "at an unknown price" if monthly is None else f"{format_cost(monthly)} a month"
     return f"{volume.volume_id}: {volume.gib} GiB {volume.type}, {price}"
 
 
 def tell_run(run: RunOnInstance) -> str:
-    return f"run {run.name} ({run.run_id}) is {run.state.value}, {_safe(run)}"
+    return f"run {run.name} ({run.run_id}) is {run.state.value}, {tell_safe(run)}"
 
 
-def _safe(run: RunOnInstance) -> str:
+def tell_safe(run: RunOnInstance) -> str:
     if run.last_checkpoint is None:
         return "no checkpoint is safe"
     return f"last safe is {run.last_checkpoint}{tell_step(run.last_step)}"
@@ -93,8 +92,8 @@ def plan_lines(plan: InstancePlan) -> Iterator[str]:
 def tell_instance(one: Instance) -> str:
     """``i-… (name): t3.micro, running``, and its price."""
     named = f" ({one.name})" if one.name else ""
-    rate = "" if one.usd_per_hour is None else f", {_rate(one.usd_per_hour)}"
-    return f"{one.instance_id}{named}: {one.type}, {_market(one)}, {one.state.value}{rate}"
+    rate = "" if one.usd_per_hour is None else f", {tell_rate(one.usd_per_hour)}"
+    return f"{one.instance_id}{named}: {one.type}, {tell_market(one)}, {one.state.value}{rate}"
 
 
 def report_lines(report: InstanceReport) -> Iterator[str]:
@@ -102,7 +101,8 @@ def report_lines(report: InstanceReport) -> Iterator[str]:
     one = report.instance
     if report.failure is None:
         already = " already" if report.was_so else ""
-        yield f"{one.instance_id} is {one.state.value}{already}{_cost(report.cost_usd)}"
+        cost = "" if one.state in _UP else _cost(report.cost_usd)
+        yield f"{one.instance_id} is {one.state.value}{already}{cost}"
     if report.runs_problem is not None:
         yield f"  what was active could not be flushed: {report.runs_problem}"
     yield from (f"  {_tell_flush(flush)}" for flush in report.flushes)
@@ -113,8 +113,8 @@ def report_lines(report: InstanceReport) -> Iterator[str]:
 def _tell_flush(flush: Flush) -> str:
     run = flush.run
     if flush.problem is None:
-        return f"run {run.name} {run.state.value}: {_safe(run)}, log shipped"
-    return f"run {run.name} could not be flushed: {flush.problem}; {_safe(run)}"
+        return f"run {run.name} {run.state.value}: {tell_safe(run)}, log shipped"
+    return f"run {run.name} could not be flushed: {flush.problem}; {tell_safe(run)}"
 
 
 def _cost(cost: Decimal | None) -> str:
@@ -129,64 +129,9 @@ def _volume_lines(volumes: tuple[Volume, ...] | None) -> Iterator[str]:
     yield from (f"  it stays, and costs: {tell_volume(volume)}" for volume in volumes or ())
 
 
-# -- all of one
-
-
-def status_page(detail: InstanceDetail) -> Iterator[str]:
-    """An instance in detail."""
-    yield from align(*_facts(detail))
-    for volume in detail.volumes or ():
-        stays = "stays" if volume.is_kept else "ends with it"
-        yield f"volume  {_describe_volume(volume)}, {volume.device}, {stays}"
-    for run in (*detail.runs, *detail.earlier_runs):
-        yield f"run     {run.run_id}  {run.name}  {run.state.value}, {_safe(run)}"
-
-
-def _facts(detail: InstanceDetail) -> Iterator[Fact]:
-    one = detail.instance
-    yield "instance", one.instance_id
-    yield "name", one.name
-    yield "project", one.project
-    yield "state", one.state.value + (f": {one.state_reason}" if one.state_reason else "")
-    yield "type", one.type
-    yield "place", one.place
-    yield "market", _market(one)
-    yield "address", one.address
-    yield "image", one.image
-    yield "profile", one.profile or "none"
-    yield "key pair", one.key_name
-    yield "yours", "yes" if one.is_ours else "no: it does not bear your owner tag"
-    yield "launched", _launched(one)
-    yield "price", "unknown" if one.usd_per_hour is None else _rate(one.usd_per_hour)
-    yield "cost", "unknown" if detail.cost_usd is None else format_cost(detail.cost_usd)
-    yield "reached", _reached(detail)
-    yield "volumes", "unknown" if detail.volumes is None else str(len(detail.volumes))
-    yield "active", _active(detail)
-
-
-def _launched(one: Instance) -> str | None:
-    if one.launched_at is None:
-        return None
-    return f"{one.launched_at:%Y-%m-%d %H:%M:%S} UTC, {tell_age(one.launched_at)} ago"
-
-
-def _reached(detail: InstanceDetail) -> str:
-    contact = detail.contact
-    if contact.problem is None:
-        return f"over {contact.transport}, as {contact.login}"
-    way = f" over {contact.transport}" if contact.transport else ""
-    return f"not{way}: {contact.problem}"
-
-
-def _active(detail: InstanceDetail) -> str:
-    if detail.runs_problem is not None:
-        return f"unknown: {detail.runs_problem}"
-    return tell_count(len(detail.runs), "run")
-
-
-def _rate(usd_per_hour: Decimal) -> str:
+def tell_rate(usd_per_hour: Decimal) -> str:
     return f"{format_usd(usd_per_hour)}/h"
 
 
-def _market(one: Instance) -> str:
+def tell_market(one: Instance) -> str:
     return "spot" if one.is_spot else "on-demand"

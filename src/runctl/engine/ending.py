@@ -8,7 +8,8 @@ from functools import partial
 from msgspec.structs import replace
 
 from runctl.engine.fleet import Leave, at_once, carry_out, find_all, kept_volumes
-from runctl.engine.guarding import Occupancy, check, flush_all, view
+from runctl.engine.flushing import flush_all, view
+from runctl.engine.guarding import Occupancy, check
 from runctl.engine.session import Session
 from runctl.model.instance import GONE, Instance
 from runctl.model.instance_views import InstancePlan, InstanceReport

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
+from typing import TypeVar
 
 from msgspec.structs import asdict, replace
 
@@ -16,6 +18,8 @@ from runctl.model.instance_views import Failure, InstanceReport, ListedInstance
 from runctl.model.money import cost_of
 from runctl.providers.api import Provider, SupportsVolumes
 
+T = TypeVar("T")
+R = TypeVar("R")
 FLUSH_TIME = timedelta(minutes=2)
 _AT_ONCE = 16
 
@@ -34,7 +38,7 @@ class Leave:
 
 def find_all(provider: Provider, references: Sequence[str], leave: Leave) -> list[Instance]:
     """Return the instances, each once; RefusedError for one that is not ours."""
-    found = [find_instance(provider, each) for each in references]
+    found = at_once(references, partial(find_instance, provider))
     for one in found:
         if not (one.is_ours or leave.is_foreign):
             raise RefusedError(
@@ -62,27 +66,33 @@ def kept_volumes(provider: Provider, one: Instance) -> tuple[Volume, ...] | None
         return None  # whoever may not look at volumes may end what costs more
 
 
-def at_once(
-    instances: Sequence[Instance], work: Callable[[Instance], InstanceReport]
-) -> list[InstanceReport]:
-    """Do it to all of them at once; what fails with one is in its report, and stops no other."""
-    from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415 - slow to import
+def at_once(items: Sequence[T], work: Callable[[T], R]) -> list[R]:
+    """Do it to all of them at once. Its threads keep nobody who types Ctrl-C."""
+    if len(items) <= 1:
+        return list(map(work, items))
+    from multiprocessing.pool import ThreadPool  # noqa: PLC0415 - concurrent.futures joins at exit
 
-    with ThreadPoolExecutor(_AT_ONCE) as pool:
-        return list(pool.map(work, instances))
+    with ThreadPool(min(_AT_ONCE, len(items))) as pool:
+        return pool.map(work, items, chunksize=1)
 
 
 def carry_out(
     session: Session, provider: Provider, report: InstanceReport, act: Callable[[], object]
 ) -> InstanceReport:
-    """Do it to one, and return the report of how the instance is then described."""
+    """Do it to one, and return the report of how the instance is then described.
+
+    What fails with it is in its report, and stops no other.
+    """
     ident = report.instance.instance_id
     try:
         act()
         instance = provider.describe(ident)
     except RunctlError as error:
         failure = Failure(
-            code=error.code, exit_code=error.exit_code, message=error.message, hint=error.hint
+            code=error.code,
+            exit_code=error.exit_code,
+            message=error.message,
+            hint=error.hint or f"runctl {provider.name} status {ident}",
         )
         return replace(report, failure=failure)
     return replace(report, instance=instance, cost_usd=cost_of(instance, session.clock()))

@@ -1,25 +1,21 @@
 """What stands against stopping or ending an instance: runs that are active on it.
 
-A check that cannot be made is a refusal. Who forces it has the runs flushed first: they are asked
-to stop, save, and ship what they have, for a bounded time.
+A check that cannot be made is a refusal.
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import timedelta
 
 from runctl.engine.catalog import Catalog
-from runctl.engine.control import stop
 from runctl.engine.fleet import Leave
 from runctl.engine.follow import will_retry
-from runctl.engine.outcome import LOST, judge
+from runctl.engine.outcome import judge
 from runctl.engine.session import Session
-from runctl.errors import RefusedError, RunctlError, RunFinished
+from runctl.errors import RefusedError, RunctlError
 from runctl.model.instance import GONE, Instance, InstanceState
-from runctl.model.instance_views import Flush, RunOnInstance
-from runctl.model.run import ACTIVE, Run, State
+from runctl.model.run import ACTIVE, Run
 from runctl.model.views import RunSummary
 
 
@@ -132,32 +128,3 @@ def _touched(session: Session, run_id: str, living: Collection[str]) -> list[str
 def _is_elsewhere(one: Instance, known: Collection[str]) -> bool:
     """Tell whether a run was started on it of which the ledger knows nothing."""
     return one.state is not InstanceState.STOPPED and one.run is not None and one.run not in known
-
-
-def flush_all(session: Session, seen: Occupancy, ident: str, leave: Leave) -> tuple[Flush, ...]:
-    """Ask the runs on an instance to save what they have."""
-    return tuple(flush(session, run, leave.flush_time) for run in seen.runs.get(ident, ()))
-
-
-def flush(session: Session, run: Run, timeout: timedelta) -> Flush:
-    """Ask a run to stop, and wait until it has saved and shipped what it has; never raises."""
-    try:
-        over = stop(session, run.run_id, is_now=False, timeout=timeout)
-    except RunFinished:
-        over = judge(session, run.run_id)  # it ended meanwhile
-    except (RunctlError, OSError) as error:
-        return Flush(run=view(run), problem=f"{error}")
-    lost = over.state is State.LOST
-    return Flush(run=view(over), problem=LOST if lost else None)
-
-
-def view(run: Run) -> RunOnInstance:
-    safe = run.last_checkpoint
-    return RunOnInstance(
-        run_id=run.run_id,
-        name=run.spec.name,
-        state=run.state,
-        created_at=run.spec.created_at,
-        last_checkpoint=safe.name if safe else None,
-        last_step=safe.step if safe else None,
-    )

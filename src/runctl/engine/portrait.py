@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from runctl.engine.guarding import look, view
+from runctl.engine.flushing import view
+from runctl.engine.guarding import look
 from runctl.engine.naming import find_instance
 from runctl.engine.session import Session
 from runctl.errors import RunctlError

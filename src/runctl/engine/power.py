@@ -10,7 +10,8 @@ from functools import partial
 from msgspec.structs import replace
 
 from runctl.engine.fleet import Leave, at_once, carry_out, find_all
-from runctl.engine.guarding import Occupancy, check, flush_all
+from runctl.engine.flushing import flush_all
+from runctl.engine.guarding import Occupancy, check
 from runctl.engine.session import Session
 from runctl.engine.waiting import wait_for
 from runctl.errors import ConflictError
