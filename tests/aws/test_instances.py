@@ -13,6 +13,7 @@ import pytest
 
 from tests.aws.bucketscene import BucketScene
 from tests.aws.ours import PATIENCE_S, await_online, launch_ours, ledger_rights, state_of
+from tests.aws.visitors import on_terminal
 from tests.cli.projects import fill
 from tests.cloud_instances import Rig
 from tests.localcloud.process import CloudProcess
@@ -92,14 +93,25 @@ def test_a_run_keeps_its_instance_until_forced_and_is_flushed_then(
         for told in (f"mine ({run_id})", "last.json (step 10)", f"{words[0]} {ident} --force"):
             assert told in refused.stderr.decode()
     assert state_of(rig, ident) == "running"
-    asked = in_s3.type("aws", "terminate", ident, "--force")
-    assert asked.returncode == 11
-    assert b"--yes" in asked.stderr
+    _ask_first(rig, in_s3, ident)
     done = in_s3.type("aws", "terminate", ident, "--force", "--yes", timeout_s=PATIENCE_S)
     assert done.returncode == 0, done.stderr
     assert b"run mine stopped: last safe is last.json (step 120), log shipped" in done.stdout
     assert state_of(rig, ident) in ENDED
     _check_saved(in_s3, run_id)
+
+
+def _ask_first(rig: Rig, in_s3: BucketScene, ident: str) -> None:
+    """See that nothing is ended before somebody has agreed to it."""
+    asked = in_s3.type("aws", "terminate", ident, "--force")
+    assert asked.returncode == 11
+    assert b"--yes" in asked.stderr
+    status, shown = on_terminal(in_s3, "aws", "terminate", ident, "--force", typed=b"n\n")
+    assert status == 11, shown
+    assert "End 1 instance" in shown
+    for told in (ident, "what it has cost is not known", "last safe is last.json (step 10)"):
+        assert told in shown
+    assert state_of(rig, ident) == "running"
 
 
 def _check_saved(in_s3: BucketScene, run_id: str) -> None:
@@ -316,3 +328,28 @@ def test_the_list_has_prices_and_runs_of_ours_alone(launch: Launch, in_s3: Bucke
     mine = in_s3.type("aws", "list", "--project", "digits", "-o", "id").stdout.decode()
     assert mine.split() == [priced]
     assert in_s3.type("aws", "list", "--region", "eu-west-1", "-o", "id").stdout == b""
+
+
+def test_who_may_not_look_at_volumes_is_told_so_and_goes_on(
+    rig: Rig, launch: Launch, in_s3: BucketScene
+) -> None:
+    ident, iam, name = launch(), rig.world.client("iam"), rig.world.name("user")
+    actions = ["s3:*", "ec2:DescribeInstances", "ec2:TerminateInstances"]
+    statement = {"Effect": "Allow", "Action": actions, "Resource": "*"}
+    document = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+    iam.create_user(UserName=name)
+    iam.put_user_policy(UserName=name, PolicyName="some", PolicyDocument=document)
+    key = iam.create_access_key(UserName=name)["AccessKey"]
+    env = {"AWS_ACCESS_KEY_ID": key["AccessKeyId"], "AWS_SECRET_ACCESS_KEY": key["SecretAccessKey"]}
+    try:
+        listed = in_s3.type("aws", "list", "-o", "id", env=env)
+        assert (listed.returncode, listed.stdout.split()) == (0, [ident.encode()])
+        assert b"whether volumes are left is not known" in listed.stderr
+        done = in_s3.type("aws", "terminate", ident, "--yes", env=env)
+        assert done.returncode == 0, done.stderr
+        assert b"which volumes stay is not known" in done.stdout
+        assert state_of(rig, ident) in ENDED
+    finally:
+        iam.delete_access_key(UserName=name, AccessKeyId=key["AccessKeyId"])
+        iam.delete_user_policy(UserName=name, PolicyName="some")
+        iam.delete_user(UserName=name)

@@ -10,6 +10,7 @@ import click
 from runctl.cli.aws_options import instances_argument, wait_timeout_option
 from runctl.cli.command import Command
 from runctl.cli.invocation import Invocation, pass_invocation
+from runctl.errors import AuthError
 
 if TYPE_CHECKING:
     from runctl.client import Instances
@@ -48,7 +49,12 @@ def _note_totals(invocation: Invocation, instances: Instances, found: list[Liste
 
     screen = invocation.screen
     screen.note(tell_totals(found) if found else "no instances")
-    for volume in instances.spare_volumes():
+    try:
+        spare = instances.spare_volumes()
+    except AuthError as error:  # who may not look at volumes has a list all the same
+        screen.warn(f"whether volumes are left is not known: {error.message}")
+        return
+    for volume in spare:
         screen.note(f"attached to nothing, and costs: {tell_volume(volume)}")
 
 

@@ -78,16 +78,14 @@ class Ways:
             for one in group["Instances"]:
                 found: Mapping[str, Any] = one
                 return found
-        raise NotFoundError(
-            f"there is no instance {instance_id}", hint="aws ec2 describe-instances"
-        )
+        raise NotFoundError(f"there is no instance {instance_id}", hint="runctl aws list")
 
     def _target(self, instance_id: str, instance: Mapping[str, Any]) -> SshTarget:
         host = instance.get("PublicIpAddress") or instance.get("PrivateIpAddress")
         if not host:
             raise ConflictError(
                 f"{instance_id} has no address: it is {instance['State']['Name']}",
-                hint=f"aws ec2 wait instance-running --instance-ids {instance_id}",
+                hint=f"runctl aws wait {instance_id} --for running",
             )
         known = self.folder / instance_id
         return SshTarget(

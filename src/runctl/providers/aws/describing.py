@@ -68,5 +68,5 @@ def _read_price(text: str) -> Decimal | None:
 def not_found(instance_id: str, region: str) -> NotFoundError:
     return NotFoundError(
         f"there is no instance {instance_id} in {region}",
-        hint="aws ec2 describe-instances; of another region: runctl config set aws.region REGION",
+        hint="runctl aws list; of another region: runctl config set aws.region REGION",
     )
