@@ -8,7 +8,7 @@ from pathlib import Path
 
 import msgspec
 
-from runctl.errors import NotFoundError, RefusedError
+from runctl.errors import ConflictError, NotFoundError, RefusedError
 from runctl.model.instance import Instance, InstanceState, Offer
 from runctl.model.wish import InstanceWish
 from runctl.transports.api import Transport
@@ -79,3 +79,25 @@ class FakeProvider:
 
     def instance_root(self, instance_id: str, environ: Mapping[str, str]) -> Path:
         raise AssertionError(f"nobody asks for the root of {instance_id}: {environ}")
+
+
+class FakePower(FakeProvider):
+    """Its instances are stopped and started at once; ``rigid`` have those that cannot be."""
+
+    def __init__(self, instances: Sequence[Instance], rigid: Sequence[str] = ()) -> None:
+        super().__init__(instances)
+        self.rigid = rigid
+
+    def check_stop(self, instance_id: str) -> None:
+        if instance_id in self.rigid:
+            raise ConflictError(f"{instance_id} cannot be stopped", hint="end it")
+
+    def stop(self, instance_id: str, *, is_foreign: bool = False) -> None:
+        self._turn(instance_id, InstanceState.STOPPED)
+
+    def start(self, instance_id: str, *, is_foreign: bool = False) -> None:
+        self._turn(instance_id, InstanceState.RUNNING)
+
+    def _turn(self, instance_id: str, state: InstanceState) -> None:
+        found = self.describe(instance_id)
+        self.known[instance_id] = msgspec.structs.replace(found, state=state)

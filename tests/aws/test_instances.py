@@ -147,6 +147,23 @@ def test_killed_at_any_moment_and_typed_again_it_ends(
     assert b"already" in again.stdout
 
 
+def test_a_forced_stop_flushes_the_run_which_then_goes_on(
+    rig: Rig, launch: Launch, in_s3: BucketScene
+) -> None:
+    ident = launch()
+    run_id = _started(rig, in_s3, ident)
+    done = in_s3.type("aws", "stop", ident, "--force", "--wait", timeout_s=PATIENCE_S)
+    assert done.returncode == 0, done.stderr
+    assert b"run mine stopped: last safe is last.json (step 120), log shipped" in done.stdout
+    assert state_of(rig, ident) == "stopped"
+    _check_saved(in_s3, run_id)
+    started = in_s3.type("aws", "start", ident, "--wait", "--yes", timeout_s=PATIENCE_S)
+    assert started.returncode == 0, started.stderr
+    assert in_s3.type("resume", run_id, "--detach", timeout_s=PATIENCE_S).returncode == 0
+    [chosen] = in_s3.bodies(run_id, "resume_chosen", 2)
+    assert chosen["step"] == 120
+
+
 def test_a_run_that_does_not_save_in_time_is_said_and_ended(
     rig: Rig, launch: Launch, in_s3: BucketScene
 ) -> None:

@@ -13,8 +13,9 @@ from runctl.engine import flushing, follow, outcome
 from runctl.engine.ending import end, plan_end
 from runctl.engine.fleet import Leave
 from runctl.engine.guarding import check, look
+from runctl.engine.power import Patience, start, stop
 from runctl.engine.session import Session
-from runctl.errors import RefusedError, RunFinished, TransportError, TryAgain
+from runctl.errors import ConflictError, RefusedError, RunFinished, TransportError, TryAgain
 from runctl.model.events import (
     AttemptEnded,
     AttemptStarted,
@@ -29,7 +30,7 @@ from runctl.model.paths import RunPaths
 from runctl.model.run import Run
 from runctl.model.spec import Limits
 from runctl.store.ledger import Ledger, next_claim
-from tests.instances import FakeProvider, make_instance
+from tests.instances import FakePower, FakeProvider, make_instance
 from tests.records import NOW, make_claim, make_event, make_exit, make_spec
 from tests.stores import MemoryObjects
 
@@ -66,11 +67,10 @@ class World:
         )
         self._made = 0
 
-    def add(self, instance: str, *bodies: Body, retries: int = 0) -> str:
+    def add(self, instance: str, *bodies: Body, **spec: object) -> str:
         self._made += 1
         run_id = make_run_id(NOW - timedelta(hours=self._made), bytes(4))
-        limits = Limits(retries=retries)
-        self.ledger.create_run(make_spec(run_id, name=f"run-{self._made}", limits=limits))
+        self.ledger.create_run(make_spec(run_id, name=f"run-{self._made}", **spec))
         self.ledger.claim(run_id, make_claim(instance=instance))
         for seq, body in enumerate(bodies, 1):
             self.ledger.append_event(run_id, "agent", seq, make_event(body, 1), durable=True)
@@ -128,7 +128,7 @@ def test_one_whose_processes_are_gone_is_not_active(
 
 
 def test_one_that_is_about_to_be_retried_is_active(world: World) -> None:
-    run_id = world.add("i-1", *FAILED, retries=1)
+    run_id = world.add("i-1", *FAILED, limits=Limits(retries=1))
     marked = make_instance("i-1", run=run_id)
     assert [run.run_id for run in look(world.session, [marked]).runs["i-1"]] == [run_id]
 
@@ -239,3 +239,40 @@ def test_what_fails_with_one_stops_no_other(world: World, monkeypatch: pytest.Mo
     assert first.failure is not None
     assert (first.failure.exit_code, first.failure.message) == (9, "no network")
     assert (second.failure, provider.ended) == (None, ["i-2"])
+
+
+# -- stop and start
+
+
+def test_a_stop_looks_at_all_of_them_before_the_first_is_touched(world: World) -> None:
+    provider = FakePower([HERE, THERE], rigid=["i-2"])
+    with pytest.raises(ConflictError, match="i-2 cannot be stopped"):
+        stop(world.session, provider, ["i-1", "i-2"], Leave(), Patience())
+    world.add("i-2", STARTED)
+    provider.rigid = ()
+    with pytest.raises(RefusedError, match="i-2 has an active run"):
+        stop(world.session, provider, ["i-1", "i-2"], Leave(), Patience())
+    assert provider.describe("i-1").state is InstanceState.RUNNING
+
+
+def test_a_run_that_ends_its_instance_cannot_be_kept_by_a_stop(world: World) -> None:
+    world.add("i-1", STARTED, ends_instance=True)
+    provider = FakePower([HERE])
+    with pytest.raises(ConflictError, match="run run-1 ends i-1") as caught:
+        stop(world.session, provider, ["i-1"], Leave(is_forced=True), Patience())
+    assert caught.value.hint == "runctl aws terminate i-1 --force"
+    assert provider.describe("i-1").state is InstanceState.RUNNING
+
+
+def test_what_is_so_already_is_said(world: World) -> None:
+    provider = FakePower([HERE])
+    words = (world.session, provider, ["i-1"], Leave(), Patience())
+    for change, state in ((stop, InstanceState.STOPPED), (start, InstanceState.RUNNING)):
+        first, second = change(*words)[0], change(*words)[0]
+        assert (first.was_so, second.was_so) == (False, True)
+        assert first.instance.state is second.instance.state is state
+
+
+def test_what_cannot_be_stopped_at_all_is_said(world: World) -> None:
+    with pytest.raises(ConflictError, match="of fake can be neither stopped nor started"):
+        stop(world.session, FakeProvider([HERE]), ["i-1"], Leave(), Patience())

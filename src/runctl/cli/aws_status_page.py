@@ -14,12 +14,7 @@ from runctl.model.money import format_cost
 
 def status_page(detail: InstanceDetail) -> Iterator[str]:
     """An instance in detail."""
-    yield from align(*_facts(detail))
-    for volume in detail.volumes or ():
-        stays = "stays" if volume.is_kept else "ends with it"
-        yield f"volume  {describe_volume(volume)}, {volume.device}, {stays}"
-    for run in (*detail.runs, *detail.earlier_runs):
-        yield f"run     {run.run_id}  {run.name}  {run.state.value}, {tell_safe(run)}"
+    return align(*_facts(detail), *_parts(detail))
 
 
 def _facts(detail: InstanceDetail) -> Iterator[Fact]:
@@ -40,8 +35,17 @@ def _facts(detail: InstanceDetail) -> Iterator[Fact]:
     yield "price", "unknown" if one.usd_per_hour is None else tell_rate(one.usd_per_hour)
     yield "cost", "unknown" if detail.cost_usd is None else format_cost(detail.cost_usd)
     yield "reached", _reached(detail)
-    yield "volumes", "unknown" if detail.volumes is None else str(len(detail.volumes))
+
+
+def _parts(detail: InstanceDetail) -> Iterator[Fact]:
+    if detail.volumes is None:
+        yield "volumes", "unknown"
+    for volume in detail.volumes or ():
+        stays = "stays when it ends" if volume.is_kept else "ends with it"
+        yield "volume", f"{describe_volume(volume)}, {volume.device}, {stays}"
     yield "active", _active(detail)
+    for run in (*detail.runs, *detail.earlier_runs):
+        yield "run", f"{run.run_id}  {run.name}  {run.state.value}, {tell_safe(run)}"
 
 
 def _launched(one: Instance) -> str | None:
