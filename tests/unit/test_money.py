@@ -62,3 +62,9 @@ def test_what_is_unknown_stays_unknown(missing: str) -> None:
     ended = InstanceState.TERMINATED
     one = make_instance("i-1", **(known | {missing: None}), state=ended)
     assert cost_of(one, NOW + timedelta(hours=1)) is None
+
+
+def test_a_cost_has_no_more_digits_than_mean_anything() -> None:
+    price = Decimal("0.0104")
+    one = make_instance("i-1", launched_at=NOW - timedelta(seconds=61), usd_per_hour=price)
+    assert str(cost_of(one, NOW)) == "0.000176"

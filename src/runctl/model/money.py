@@ -8,8 +8,8 @@ from decimal import ROUND_HALF_UP, Decimal
 from runctl.model.instance import Instance, InstanceState
 
 _LEAST_TIME = timedelta(minutes=1)  # each start of an instance costs a minute at least
-_CENT, _LEAST = Decimal("0.01"), Decimal("0.0001")
-_COSTS = frozenset({InstanceState.PENDING, InstanceState.RUNNING, InstanceState.STOPPING})
+_CENT, _LEAST, _FINEST = Decimal("0.01"), Decimal("0.0001"), Decimal("0.000001")
+_COSTS = frozenset({InstanceState.PENDING, InstanceState.RUNNING})
 
 
 def cost_of(instance: Instance, now: datetime) -> Decimal | None:
@@ -21,7 +21,8 @@ def cost_of(instance: Instance, now: datetime) -> Decimal | None:
     if instance.usd_per_hour is None or instance.launched_at is None or until is None:
         return None
     took = max(until - instance.launched_at, _LEAST_TIME)
-    return instance.usd_per_hour * Decimal(took // timedelta(seconds=1)) / Decimal(3600)
+    cost = instance.usd_per_hour * Decimal(took // timedelta(seconds=1)) / Decimal(3600)
+    return cost.quantize(_FINEST, ROUND_HALF_UP)
 
 
 def rate_of(instance: Instance) -> Decimal | None:
