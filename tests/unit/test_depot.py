@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
 from runctl.aws.account import Account
 from runctl.aws.depot import VALID_S, Depot
+from runctl.errors import ConfigError
 
 
 @pytest.fixture
@@ -33,3 +35,13 @@ def test_each_exchange_has_a_place_of_its_own_below_the_store(depot: Depot) -> N
     with depot.transit() as one, depot.transit() as other:
         assert one.root.startswith("owner/transit/")
         assert one.root != other.root
+
+
+def test_a_store_that_is_no_bucket_is_said_before_anything_is_sent(depot: Depot) -> None:
+    at_home = replace(depot, url="/home/me/ledger")
+    with (
+        pytest.raises(ConfigError, match="bucket of the ledger, which is at /home/me") as e,
+        at_home.transit(),
+    ):
+        pass
+    assert e.value.hint

@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 from runctl.aws.account import Account
 from runctl.aws.errors import translated
+from runctl.errors import ConfigError
 
 VALID_S = 2 * 3600
 """For so long may an address be used; credentials that end earlier end it too."""
@@ -25,8 +26,17 @@ class Depot:
 
     @contextmanager
     def transit(self) -> Iterator[Transit]:
-        """Give a place of its own for one exchange; it is emptied at the end, however it ends."""
+        """Give a place of its own for one exchange; it is emptied at the end, however it ends.
+
+        Raises ConfigError where the store is no bucket.
+        """
         parts = urlsplit(self.url)
+        if parts.scheme != "s3":
+            raise ConfigError(
+                "what passes over Systems Manager goes through the bucket of the ledger, which is "
+                f"at {self.url}",
+                hint="runctl config set store.root s3://bucket/prefix",
+            )
         root = "/".join(filter(None, (parts.path.strip("/"), "transit", secrets.token_hex(16))))
         transit = Transit(self.account.client("s3"), parts.netloc, root)
         try:
