@@ -189,10 +189,11 @@ def agree(
     invocation: Invocation, offers: Sequence[Offer], wish: InstanceWish, *, is_given: bool
 ) -> None:
     """Show what it costs, and return if that is agreed to; RefusedError if not."""
+    screen = invocation.screen
     for line in price_lines(offers, wish):
-        invocation.screen.note(line)
+        (screen.note if is_given else screen.message)(line)  # who is asked has to see it
     what = "the first of these that can be had" if len(offers) > 1 else offers[0].type
-    require_consent(invocation.screen, f"Rent {what}?", is_given=is_given)
+    require_consent(screen, f"Rent {what}?", is_given=is_given)
 
 
 def price_lines(offers: Sequence[Offer], wish: InstanceWish) -> Iterator[str]:
