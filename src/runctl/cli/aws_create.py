@@ -78,7 +78,7 @@ def _rent(
         if options["wait"]:
             screen.note(f"{instance.instance_id} is rented; waiting until it answers")
             instance = _await(invocation, instances, instance, options["wait_timeout"])
-        _show(invocation, instance)
+        _show(invocation, instance, is_ready=options["wait"])
 
 
 def _await(
@@ -86,7 +86,7 @@ def _await(
 ) -> Instance:
     ident = instance.instance_id
     with (
-        _interruptible(f"{ident} goes on, and costs", _next(ident)),
+        _interruptible(f"{ident} goes on, and costs", _next(ident, is_ready=False)),
         invocation.screen.working("waiting until it answers"),
     ):
         return instances.await_ready(ident, timeout)
@@ -100,17 +100,17 @@ def _interruptible(told: str, hint: str) -> Iterator[None]:
         raise Interrupted(f"interrupted: {told}", hint=hint) from None
 
 
-def _show(invocation: Invocation, instance: Instance) -> None:
+def _show(invocation: Invocation, instance: Instance, *, is_ready: bool) -> None:
     ident = instance.instance_id
     words = (ident, instance.type, instance.state.value, instance.place or "-", instance.name or "")
     invocation.screen.show(instance, lambda: ["  ".join(filter(None, words))], ident)
-    invocation.screen.note(_next(ident))
+    invocation.screen.note(_next(ident, is_ready=is_ready))
 
 
-def _next(ident: str) -> str:
+def _next(ident: str, *, is_ready: bool) -> str:
+    wait = "" if is_ready else f"to wait for it: runctl aws wait {ident} --for ready; "
     train, end = f"runctl aws train {ident} SCRIPT", f"runctl aws terminate {ident}"
-    ready = f"runctl aws wait {ident} --for ready"
-    return f"to wait for it: {ready}; to train on it: {train}; to end it: {end}"
+    return f"{wait}to train on it: {train}; to end it: {end}"
 
 
 def _show_plan(invocation: Invocation, offers: Sequence[Offer], wish: InstanceWish) -> None:
