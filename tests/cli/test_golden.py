@@ -82,6 +82,7 @@ CASES = {
     "help-train": ["train", "--help"],
     "help-ssh": ["ssh", "--help"],
     "help-config": ["config", "--help"],
+    "help-workflow": ["workflow", "--help"],
 }
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -19,6 +19,11 @@ from runctl.cli.parameters import (
     together,
     wait_timeout,
 )
+
+if TYPE_CHECKING:
+    from runctl.client import Client
+    from runctl.model.terms import Terms
+    from runctl.model.views import LaunchRequest
 
 _SETTINGS = {
     "on": "run.on",
@@ -78,10 +83,30 @@ launch_options = together(
 
 def launch(invocation: Invocation, options: Mapping[str, Any]) -> None:
     """Plan, or start a run; follow it unless it was to be left alone."""
+    client = invocation.client(collect_settings(options))
+    carry_out(invocation, client, read_request(options), options)
+
+
+def carry_out(
+    invocation: Invocation,
+    client: Client,
+    request: LaunchRequest,
+    options: Mapping[str, Any],
+    terms: Terms | None = None,
+) -> None:
+    """Plan a request, or start it, as ``launch`` does; ``terms`` are those of renting."""
+    if options["dry_run"]:
+        _show_plan(invocation, client.plan(request))
+        return
+    with invocation.screen.working("starting the run"):
+        run = client.train(request, terms)
+    attach(invocation, client, run, is_detached=options["detach"], timeout=options["wait_timeout"])
+
+
+def read_request(options: Mapping[str, Any]) -> LaunchRequest:
     from runctl.model.views import LaunchRequest  # noqa: PLC0415
 
-    client = invocation.client(_collect_settings(options))
-    request = LaunchRequest(
+    return LaunchRequest(
         script=options["script"],
         arguments=options["arguments"],
         name=options["name"],
@@ -91,15 +116,9 @@ def launch(invocation: Invocation, options: Mapping[str, Any]) -> None:
         include=split_lists(options["include"]),
         exclude=split_lists(options["exclude"]),
     )
-    if options["dry_run"]:
-        _show_plan(invocation, client.plan(request))
-        return
-    with invocation.screen.working("starting the run"):
-        run = client.train(request)
-    attach(invocation, client, run, is_detached=options["detach"], timeout=options["wait_timeout"])
 
 
-def _collect_settings(options: Mapping[str, Any]) -> dict[str, object]:
+def collect_settings(options: Mapping[str, Any]) -> dict[str, object]:
     settings: dict[str, object] = {key: options.get(name) for name, key in _SETTINGS.items()}
     settings["run.wait_timeout"] = options["wait_timeout"]
     settings["run.hyperparams"] = read_hyperparams(options["hyperparams"])
@@ -123,6 +142,7 @@ def attach(
 
     screen, run_id, name = invocation.screen, run.run_id, run.spec.name
     if is_detached:
+        client.settle(run_id)
         screen.show(describe_run(run), lambda: [f"{run_id}  {name}"], run_id)
         screen.note(f"to follow: runctl logs {run_id} -f; to end it: runctl stop {run_id}")
         return
@@ -135,4 +155,9 @@ def attach(
             run_id, is_owner=True, attempt=max(1, len(run.attempts)), timeout=limit
         )
         over = Viewer(screen).show(updates)
+    client.settle(run_id)
+    if over is not None and over.spec.wish is not None:
+        from runctl.cli.rented import see_end  # noqa: PLC0415 - only where it is rented
+
+        see_end(invocation, client, over)
     conclude(client, over)

@@ -239,6 +239,8 @@ def _tell_most(offers: Sequence[Offer], wish: InstanceWish) -> str:
 
     if wish.max_cost is not None:
         return f"it ends by itself before it costs more than {format_usd(wish.max_cost)}"
+    if wish.ttl is None and wish.ends_on_request:
+        return "it costs until the run is over, and ends with it"
     if wish.ttl is None:
         return "it costs until you end it: --ttl or --max-cost end it by itself"
     ends = f"it ends by itself after {format_duration(wish.ttl)}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -10,26 +11,52 @@ from runctl.cli.command import Command
 from runctl.cli.invocation import Invocation, pass_invocation
 from runctl.cli.launching import attach
 from runctl.cli.parameters import run_argument, wait_timeout
+from runctl.cli.rented import find_terms, rented_options, wish_for
+from runctl.cli.renting import agree, renting_settings
+
+if TYPE_CHECKING:
+    from runctl.client import Client
+    from runctl.model.wish import InstanceWish
 
 
 @click.command(cls=Command)
 @run_argument
 @click.option("--from", "checkpoint", metavar="CHECKPOINT", help="The newest good one unless said.")
-@click.option("--on", metavar="TARGET", help="Another instance: aws:i-…")
+@click.option("--on", metavar="TARGET", help="Another instance: aws:INSTANCE, or aws:TYPE.")
 @click.option("--detach", is_flag=True, help="Return once the attempt has started.")
 @wait_timeout
+@rented_options
 @pass_invocation
 def resume(
     invocation: Invocation,
+    /,
     run: str,
     *,
     checkpoint: str | None,
     on: str | None,
     detach: bool,
     wait_timeout: timedelta | None,
+    **options: Any,
 ) -> None:
-    """Go on with RUN, the last one unless named, which did not succeed, from a checkpoint."""
-    client = invocation.client()
+    """Go on with RUN, the last one unless named, which did not succeed, from a checkpoint.
+
+    It goes on where it was. A run whose instance was rented for it, and is gone, gets another of
+    the same kind.
+    """
+    client, terms = invocation.client(renting_settings(options)), None
+    wish = _read_wish(client, run, on, options)
+    if wish is not None:
+        wish, terms = find_terms(invocation, client, wish, options)
+        agree(invocation, terms.offers or (), wish, is_given=options["yes"])
     with invocation.screen.working(f"resuming {run}"):
-        found = client.resume(run, checkpoint=checkpoint, on=on)
+        found = client.resume(run, checkpoint=checkpoint, on=on, wish=wish, terms=terms)
     attach(invocation, client, found, is_detached=detach, timeout=wait_timeout)
+
+
+def _read_wish(
+    client: Client, run: str, on: str | None, options: dict[str, Any]
+) -> InstanceWish | None:
+    """Return what is to be rented; None where there is an instance for the attempt."""
+    if on is not None:
+        return wish_for(client, options, on) if client.is_to_rent(on) else None
+    return client.wish_of_next(run)

@@ -40,10 +40,10 @@ if TYPE_CHECKING:
     from runctl.config import Config, ConfigFile, Setting
     from runctl.engine.preparing import Prepared
     from runctl.engine.rehearsal import Rehearsal
-    from runctl.engine.renting.attempts import Terms
     from runctl.engine.renting.intents import Intent
     from runctl.engine.session import Session
     from runctl.model.instance import Instance
+    from runctl.model.terms import Terms
     from runctl.model.wish import InstanceWish
     from runctl.store.s3 import BucketAccess
 
@@ -82,7 +82,7 @@ class Client:
         the run is over, the same request of a later process is taken for this one, typed again.
         """
         from runctl.engine.launch import launch  # noqa: PLC0415
-        from runctl.engine.renting.attempts import Terms  # noqa: PLC0415
+        from runctl.model.terms import Terms  # noqa: PLC0415
 
         launched = launch(*self._prepare(request), terms or Terms())
         if launched.intent is not None:
@@ -234,8 +234,8 @@ class Client:
         ``on`` is a target such as ``aws:i-…``; unless said, the instance of the last attempt.
         With a ``wish`` an instance is rented, as the terms say.
         """
-        from runctl.engine.renting.attempts import Terms  # noqa: PLC0415
         from runctl.engine.resuming import resume  # noqa: PLC0415
+        from runctl.model.terms import Terms  # noqa: PLC0415
 
         return resume(
             self._session,

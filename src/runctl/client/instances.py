@@ -20,8 +20,9 @@ from runctl.model.wish import InstanceWish
 
 # Imported where they are used: a command pays only for what it does.
 if TYPE_CHECKING:
-    from runctl.engine.renting.choosing import Ask, Fallback, Rented, Tell
+    from runctl.engine.renting.choosing import Rented
     from runctl.engine.session import Session
+    from runctl.model.terms import Ask, Fallback, Tell
     from runctl.providers.api import Provider
 
 FLUSH_TIME = timedelta(minutes=2)

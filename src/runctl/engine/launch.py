@@ -18,15 +18,15 @@ from runctl.engine.outcome import judge, lost_instance
 from runctl.engine.placing import Placement, claim_on, placed
 from runctl.engine.preparing import Prepared, largest_files
 from runctl.engine.references import find_run
-from runctl.engine.renting.attempts import Terms
+from runctl.engine.renting.creation import asked_bytes, is_undecided
 from runctl.engine.renting.intents import Intent, take_up
-from runctl.engine.session import Session
+from runctl.engine.session import Session, provider_of
 from runctl.engine.specs import environment_wish, make_spec, name_stem, with_id
-from runctl.errors import ConflictError, RunNotFound
-from runctl.model.codec import encode
+from runctl.errors import ConflictError, RunctlError, RunNotFound
 from runctl.model.hyperparams import to_arguments
 from runctl.model.run import Attempt, Run, State, begin
 from runctl.model.spec import Spec
+from runctl.model.terms import Terms
 from runctl.model.views import LaunchPlan, LaunchRequest
 from runctl.project import git_state
 
@@ -85,12 +85,32 @@ def launch(prepared: Prepared, session: Session, terms: Terms) -> Launched:
     intent = _intend(prepared, session, spec) if spec.wish is not None else None
     if intent is not None:
         spec = with_id(spec, intent.token, prepared)
+    try:
+        run_id = _launch(prepared, session, spec, intent, secrets, terms)
+    except RunctlError as error:
+        if intent is not None and not is_undecided(error):
+            intent.settle()
+        raise
+    return Launched(session.ledger.load(run_id), intent)
+
+
+def _launch(
+    prepared: Prepared,
+    session: Session,
+    spec: Spec,
+    intent: Intent | None,
+    secrets: Mapping[str, str],
+    terms: Terms,
+) -> str:
+    """Launch the run, or take up the one that is meant; return its id."""
     adopted = _adopt(spec, prepared.request, session) or _left_behind(session, intent)
     if adopted is None or adopted.last is None:
-        _launch_new(prepared, session, adopted.spec if adopted else spec, secrets, terms)
-    elif adopted.last.state is State.PENDING or judge(session, adopted.run_id).is_over:
+        spec = adopted.spec if adopted else spec
+        _launch_new(prepared, session, spec, secrets, terms)
+        return spec.run_id
+    if adopted.last.state is State.PENDING or judge(session, adopted.run_id).is_over:
         _start_again(session, adopted, adopted.last, secrets)
-    return Launched(session.ledger.load(adopted.run_id if adopted else spec.run_id), intent)
+    return adopted.run_id
 
 
 def _start_again(session: Session, run: Run, last: Attempt, secrets: Mapping[str, str]) -> None:
@@ -106,7 +126,8 @@ def _intend(prepared: Prepared, session: Session, spec: Spec) -> Intent:
     A run that is over by now is no longer what is asked for.
     """
     moment = datetime.min.replace(tzinfo=UTC)
-    asked = encode(replace(with_id(spec, "", prepared), created_at=moment))
+    timeless = replace(with_id(spec, "", prepared), created_at=moment)
+    asked = asked_bytes(session, provider_of(session, spec), timeless)
     folder = session.user_dir / "intents"
     intent = take_up(folder, asked, lambda: spec.run_id)
     left = _left_behind(session, intent)

@@ -8,13 +8,14 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from runctl.engine.naming import find_instance
-from runctl.engine.renting.attempts import Terms, rented_for
+from runctl.engine.renting.attempts import rented_for
 from runctl.engine.session import Session, provider_of
 from runctl.errors import RefusedError, UsageError
 from runctl.model.events import Claim
 from runctl.model.instance import Instance, Rental
 from runctl.model.run import Run
 from runctl.model.spec import Spec
+from runctl.model.terms import Terms
 from runctl.model.wish import InstanceWish
 from runctl.providers.api import Provider
 from runctl.store.ledger import next_claim

@@ -12,10 +12,10 @@ from runctl.engine.follow import revive, will_retry
 from runctl.engine.instances import collect_secrets, has_started, is_revivable, start_attempt
 from runctl.engine.outcome import judge, lost_instance
 from runctl.engine.placing import Placement, claim_on, elsewhere, placed
-from runctl.engine.renting.attempts import Terms
 from runctl.engine.session import Session
 from runctl.errors import ObjectExists, RunActive, RunFinished, TryAgain
 from runctl.model.run import Run, State
+from runctl.model.terms import Terms
 from runctl.model.wish import InstanceWish
 from runctl.store.checkpoints import Checkpoints, find
 

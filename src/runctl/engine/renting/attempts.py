@@ -3,39 +3,23 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import timedelta
 
-from runctl.engine.renting.choosing import Ask, Fallback, Rented, Tell, rent
+from runctl.engine.renting.choosing import Rented, rent
 from runctl.engine.renting.readiness import await_ready
 from runctl.errors import RunctlError
-from runctl.model.instance import GONE, Instance, Offer
+from runctl.model.instance import GONE, Instance
 from runctl.model.quantities import format_usd
 from runctl.model.spec import Spec
+from runctl.model.terms import Terms
 from runctl.model.wish import InstanceWish
 from runctl.providers.api import Provider
 
 BOOT_TIME = timedelta(minutes=10)
 OWN_END_S, LOOK_S = 45.0, 0.5
 """How long an instance that its run has ended may take to shut down by itself."""
-
-
-def _stay_silent(_: str) -> None: ...
-
-
-@dataclass(frozen=True)
-class Terms:
-    """How renting goes: what is told of it, and whether it may go on without spot.
-
-    ``offers`` are those that were agreed to; None takes what there is.
-    """
-
-    offers: Sequence[Offer] | None = None
-    tell: Tell = _stay_silent
-    fallback: Fallback = "none"
-    ask: Ask | None = None
 
 
 @contextmanager

@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from decimal import Decimal
-from typing import Literal
 
 import msgspec
 
 from runctl.errors import CapacityError, RefusedError
 from runctl.model.instance import Instance, Offer
 from runctl.model.quantities import format_duration, format_usd
+from runctl.model.terms import Ask, Fallback, Tell
 from runctl.model.wish import InstanceWish
 from runctl.providers.api import Provider
 
-Fallback = Literal["none", "on-demand", "ask"]
-Tell = Callable[[str], None]
-Ask = Callable[[str], bool]
 SHORTEST = timedelta(minutes=5)
 """An instance takes a good part of that to boot."""
 _OTHERWISE = "type the same with another --zone or --instance-type"

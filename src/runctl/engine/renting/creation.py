@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
-from runctl.engine.renting.choosing import Ask, Fallback, Rented, Tell, payable, rent
+from runctl.engine.renting.choosing import Rented, payable, rent
 from runctl.engine.renting.intents import take_up
 from runctl.engine.session import Session
 from runctl.errors import ProviderError, RunctlError, TransportError
-from runctl.model.codec import encode
+from runctl.model.codec import Value, encode
 from runctl.model.instance import Offer
+from runctl.model.terms import Ask, Fallback, Tell
 from runctl.model.wish import InstanceWish
 from runctl.providers.api import Provider, SupportsDefaults
 
@@ -43,14 +44,14 @@ def creation(
     Whoever is killed before the end, and asks for the very same again, gets the same instance.
     """
     intent = take_up(
-        session.user_dir / "intents", _asked(session, provider, wish), lambda: _token(session)
+        session.user_dir / "intents", asked_bytes(session, provider, wish), lambda: _token(session)
     )
     if intent.is_taken_up:
         tell("taking up what was typed before, and was killed")
     try:
         rented = rent(provider, offers, wish, intent.token, tell, fallback=fallback, ask=ask)
     except RunctlError as error:
-        if not _is_undecided(error):
+        if not is_undecided(error):
             intent.settle()
         raise
     try:
@@ -59,17 +60,18 @@ def creation(
         intent.settle()
 
 
-def _is_undecided(error: RunctlError) -> bool:
+def is_undecided(error: RunctlError) -> bool:
     """Tell whether the provider may have rented it: its answer is not known, or means little."""
     status = error.details.get("http_status")
     is_answered = isinstance(status, int) and status < _SERVERS_FAULT
     return isinstance(error, TransportError | ProviderError) and not is_answered
 
 
-def _asked(session: Session, provider: Provider, wish: InstanceWish) -> bytes:
+def asked_bytes(session: Session, provider: Provider, asked: Value) -> bytes:
+    """Return what tells one request from another: what is asked of which account, and where."""
     account = session.config.values.aws
     where = (provider.name, account.profile or "", account.region or "")
-    return "\0".join(where).encode() + b"\0" + encode(wish)
+    return "\0".join(where).encode() + b"\0" + encode(asked)
 
 
 def _token(session: Session) -> str:
