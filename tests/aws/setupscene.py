@@ -79,9 +79,9 @@ class SetupScene(BucketScene):
 
     # -- instances
 
-    def launch_instance(self, tags: list[dict[str, str]]) -> str:
+    def launch_instance(self, tags: list[dict[str, str]], image_name: str = AL2023) -> str:
         """Launch an instance with the profile and the group of the set-up; return its id."""
-        image = self.world.client("ssm").get_parameter(Name=AL2023)["Parameter"]["Value"]
+        image = self.world.client("ssm").get_parameter(Name=image_name)["Parameter"]["Value"]
         tagged = [{"ResourceType": "instance", "Tags": tags}] if tags else []
         group, made = self.group()["GroupId"], list[str]()
 

@@ -15,6 +15,7 @@ CASES = {
     "create-bad-price": ["new", "t3.micro", "--spot", "--spot-max-price", "cheap"],
     "create-without-spot-json": ["create", "t3.micro", "--fallback", "ask", "-o", "json"],
     "help-setup": ["setup", "--help"],
+    "help-check": ["check", "--help"],
     "help-teardown": ["teardown", "--help"],
     "setup-no-region": ["setup", "--dry-run"],
     "setup-bad-block": ["setup", "--ssh-from", "10.0.0.1/8"],

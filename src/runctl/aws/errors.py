@@ -32,7 +32,7 @@ _LOGIN_CODES = frozenset({
     "InvalidClientTokenId", "RequestExpired", "SignatureDoesNotMatch",
     "UnrecognizedClientException",
 })  # fmt: skip
-_DENIED_CODES = frozenset({
+DENIED_CODES = frozenset({
     "AccessDenied", "AccessDeniedException", "OptInRequired", "UnauthorizedOperation",
 })  # fmt: skip
 _CAPACITY_CODES = frozenset({
@@ -80,7 +80,7 @@ def _refused(what: str, error: ClientError, hint: str | None) -> RunctlError:
 def _kind_of(code: str) -> tuple[type[RunctlError], str | None]:
     if code in _LOGIN_CODES:
         return AuthError, "aws sso login, or aws configure"
-    if code in _DENIED_CODES:
+    if code in DENIED_CODES:
         return AuthError, "aws sts get-caller-identity"
     if code in _CAPACITY_CODES:
         return CapacityError, None

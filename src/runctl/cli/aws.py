@@ -7,6 +7,7 @@ from runctl.cli.command import LazyGroup
 COMMANDS = {
     "create": ("runctl.cli.aws_create:create", "Rent an instance."),
     "setup": ("runctl.cli.aws_setup:setup", "Make what your instances need in the account."),
+    "check": ("runctl.cli.aws_check:check", "Check that an instance would find all it needs."),
     "teardown": ("runctl.cli.aws_teardown:teardown", "Take away what setup made."),
     "train": ("runctl.cli.aws_train:train", "Run a training script on an instance."),
     "monitor": ("runctl.cli.aws_train:monitor", "Print what the run on an instance prints."),

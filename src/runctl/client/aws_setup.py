@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Literal
 
 from msgspec import structs
 
-from runctl.model.setup import Document, SetupReport, SetupWish, TeardownReport
+from runctl.model.setup import Document, Finding, SetupReport, SetupWish, TeardownReport
+from runctl.model.wish import InstanceWish
 
 # Imported where they are used: a command pays only for what it does.
 if TYPE_CHECKING:
@@ -54,6 +55,22 @@ class AwsSetup:
         from runctl.engine.cloud_setup import print_setup  # noqa: PLC0415
 
         return print_setup(self._session, wish or SetupWish(), form)
+
+    def check(
+        self, wish: InstanceWish | None = None, *, instance: str | None = None
+    ) -> list[Finding]:
+        """Return what a launch needs, and whether it is there.
+
+        ``instance``: also let that one try to use the ledger with its own role.
+        """
+        from runctl.engine.preflight import preflight  # noqa: PLC0415
+
+        found = preflight(self._session, wish or InstanceWish())
+        if instance is not None:
+            from runctl.engine.preflight_there import look_from  # noqa: PLC0415
+
+            found.append(look_from(self._session, instance))
+        return found
 
     def remove(self, *, with_ledger: bool = False, is_dry_run: bool = False) -> TeardownReport:
         """Take away what ``make`` made. RefusedError while instances of the owner live.

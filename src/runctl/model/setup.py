@@ -78,7 +78,10 @@ class Verdict(enum.StrEnum):
 
 
 class Finding(Value, frozen=True, kw_only=True):
-    """One thing that a launch needs. ``fix`` is what to type, ``error`` the code of a failure."""
+    """One thing that a launch needs. ``fix`` is what to type, ``error`` the code of a failure.
+
+    ``missing``: the statements that a role's policies lack.
+    """
 
     subject: str
     verdict: Verdict
@@ -86,3 +89,4 @@ class Finding(Value, frozen=True, kw_only=True):
     fix: str | None = None
     error: str | None = None
     exit_code: int = 0
+    missing: tuple[dict[str, Any], ...] = ()

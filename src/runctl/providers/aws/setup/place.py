@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from runctl.aws.account import Account
@@ -33,12 +34,18 @@ class Place:
 
 
 def find_place(account: Account, owner: str) -> Place:
-    """Ask AWS who calls. Raises AuthError, ConfigError or TransportError."""
-    with translated("AWS does not say who you are"):
-        told = account.client("sts").get_caller_identity()
+    """Return where the caller is. Raises as ``who_calls``, and ConfigError without a region."""
+    told = who_calls(account)
     return Place(
         account_id=told["Account"],
         region=account.region,
         owner=owner,
         partition=told["Arn"].split(":")[1],
     )
+
+
+def who_calls(account: Account) -> Mapping[str, str]:
+    """Return ``Account`` and ``Arn`` of the caller. Raises AuthError or TransportError."""
+    with translated("AWS does not say who you are"):
+        told: Mapping[str, str] = account.client("sts").get_caller_identity()
+    return told

@@ -48,7 +48,7 @@ def tls_statement(place: Place, bucket: str) -> Document:
 def instance_policy(place: Place, bucket: str, wish: SetupWish) -> Document:
     """Return the one policy within the role."""
     own = ledger_statements(place, bucket, place.owner)
-    return _document([*own, *_of_instances(place), *_widened(place, wish)])
+    return _document([*own, *instance_statements(place), *_widened(place, wish)])
 
 
 def ledger_statements(place: Place, bucket: str, prefix: str) -> list[Document]:
@@ -57,7 +57,7 @@ def ledger_statements(place: Place, bucket: str, prefix: str) -> list[Document]:
     return [objects, _listing("LedgerListing", place, bucket, prefix)]
 
 
-def _of_instances(place: Place) -> list[Document]:
+def instance_statements(place: Place) -> list[Document]:
     """Look at instances, end those of the owner, write tags on them: but for whose they are."""
     own = {f"ec2:ResourceTag/{OWNER_TAG}": place.owner}
     instances, volumes = place.arn("ec2", "instance/*"), place.arn("ec2", "volume/*")

@@ -33,7 +33,7 @@ def check_no_instances(account: Account, plan: Blueprint) -> None:
         rest = f" and {len(ids) - _LISTED} more" if len(ids) > _LISTED else ""
         raise RefusedError(
             f"instances of yours live in {plan.place.region}: {', '.join(ids[:_LISTED])}{rest}",
-            hint="runctl aws list",
+            hint=f"runctl aws terminate {' '.join(ids[:_LISTED])}",
             instances=ids,
         )
 

@@ -1,0 +1,76 @@
+"""What a launch on AWS needs, looked at before it costs anything."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from functools import partial
+
+from runctl.aws.account import Account
+from runctl.aws.names import instance_profile_name
+from runctl.config import owner_id
+from runctl.engine.session import Session
+from runctl.errors import RunctlError
+from runctl.model.setup import Document, Finding, Verdict
+from runctl.model.wish import InstanceWish
+from runctl.providers.aws.preflight.belongings import look_at_groups, look_at_key
+from runctl.providers.aws.preflight.caller import look_at_caller, look_at_region
+from runctl.providers.aws.preflight.judging import judge
+from runctl.providers.aws.preflight.ledger import look_at_ledger
+from runctl.providers.aws.preflight.network import look_at_network
+from runctl.providers.aws.preflight.profile import SYSTEMS_MANAGER, find_role, look_at_rights
+from runctl.providers.aws.preflight.quota import look_at_quota
+from runctl.providers.aws.setup.place import Place, find_place
+from runctl.providers.aws.setup.policy import instance_statements, ledger_statements
+from runctl.store.place import is_bucket
+from runctl.store.s3 import split_url
+
+
+def preflight(session: Session, wish: InstanceWish) -> list[Finding]:
+    """Return what is there and what is missing; without credentials or region, that alone.
+
+    A wish without profile or groups means those of ``runctl aws setup``.
+    """
+    account = session.account()
+    found = [
+        judge("credentials", partial(look_at_caller, account), is_needed=True),
+        judge("region", partial(look_at_region, account)),
+    ]
+    if all(one.verdict is not Verdict.FAILED for one in found):
+        found += _look_around(session, account, wish)
+    return found
+
+
+def _look_around(session: Session, account: Account, wish: InstanceWish) -> Iterator[Finding]:
+    owner, url = owner_id(session.user_dir), session.ledger.objects.url
+    yield judge("ledger", partial(look_at_ledger, account, url), is_needed=True)
+    yield from _look_at_profile(account, find_place(account, owner), url, wish)
+    for type_ in wish.types:
+        look = partial(look_at_quota, account, type_, is_spot=wish.is_spot)
+        yield judge(f"quota of {type_}", look)
+    if wish.key_name is not None:
+        yield judge("key pair", partial(look_at_key, account, wish.key_name))
+    yield judge("security group", partial(look_at_groups, account, wish, owner))
+    yield judge("network", partial(look_at_network, account, wish))
+
+
+def _look_at_profile(
+    account: Account, place: Place, url: str, wish: InstanceWish
+) -> Iterator[Finding]:
+    name = wish.instance_profile or instance_profile_name(place.owner)
+    yield judge("instance profile", lambda: f"{name}, of {find_role(account, name).name}")
+    try:
+        role = find_role(account, name)
+    except RunctlError:
+        return  # there is no role whose rights could be asked for
+    wanted = _rights(place, url, is_own=wish.instance_profile is None)
+    fix = f"aws iam list-role-policies --role-name {role.name}"
+    fix = "runctl aws setup" if wish.instance_profile is None else fix
+    yield judge("rights of the role", partial(look_at_rights, account, role, wanted, fix))
+
+
+def _rights(place: Place, url: str, *, is_own: bool) -> Sequence[Document]:
+    """Return what the role must be allowed; one of the user's own need not end instances."""
+    wanted = [SYSTEMS_MANAGER]
+    if is_bucket(url):
+        wanted += ledger_statements(place, *split_url(url))
+    return [*wanted, *(instance_statements(place) if is_own else ())]

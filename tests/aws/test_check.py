@@ -1,0 +1,95 @@
+"""``runctl aws check``: what is missing is told before it costs anything, with its fix."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from tests.aws.bucketscene import REGION
+from tests.aws.setupscene import SetupScene
+
+pytestmark = pytest.mark.slow
+UBUNTU = "/aws/service/canonical/ubuntu/server/24.04/stable/current/amd64/hvm/ebs-gp3/ami-id"
+SPOT_G = "L-3819A6DF"
+
+
+def _check(scene: SetupScene, *words: str) -> tuple[int, dict[str, Any]]:
+    done = scene.type("aws", "check", *words, "--output", "json")
+    found = json.loads(done.stdout)
+    return done.returncode, {one["subject"]: one for one in found}
+
+
+def test_a_set_up_account_is_ready(scene: SetupScene) -> None:
+    scene.set_up()
+    status, found = _check(scene, "--instance-type", "g5.xlarge")
+    assert {one["verdict"] for one in found.values()} == {"ok"}, found
+    assert status == 0
+    assert "rights of the role" in found
+    assert "quota of g5.xlarge" in found
+    listed = scene.s3.list_objects_v2(Bucket=scene.bucket, Prefix=f"{scene.owner}/")
+    assert "Contents" not in listed  # what was tried is cleared
+
+
+def test_what_is_missing_is_told_with_its_fix(scene: SetupScene) -> None:
+    status, found = _check(scene, "--key-name", "absent")
+    assert found["ledger"]["verdict"] == "failed"
+    assert found["ledger"]["fix"] == "runctl aws setup"
+    assert status == found["ledger"]["exit_code"] == 3
+    assert found["instance profile"]["exit_code"] == 4
+    assert found["security group"]["exit_code"] == 4
+    assert "create-key-pair" in found["key pair"]["fix"]
+
+
+def test_a_right_that_the_role_lacks_is_printed(scene: SetupScene) -> None:
+    scene.set_up()
+    policy = scene.policy()
+    policy["Statement"] = [one for one in policy["Statement"] if one["Sid"] != "LedgerObjects"]
+    scene.iam.put_role_policy(
+        RoleName=scene.name, PolicyName=f"runctl-{REGION}", PolicyDocument=json.dumps(policy)
+    )
+    status, found = _check(scene)
+    assert status == 6
+    [missing] = found["rights of the role"]["missing"]
+    assert missing["Resource"] == f"arn:aws:s3:::{scene.bucket}/{scene.owner}/*"
+
+
+def test_what_may_not_be_simulated_is_unknown(scene: SetupScene) -> None:
+    scene.set_up()
+    deny = {"effect": "deny", "service": "iam", "operation": "SimulatePrincipalPolicy"}
+    scene.cloud.control("POST", "faults", deny)
+    status, found = _check(scene)
+    assert found["rights of the role"]["verdict"] == "unknown"
+    assert status == 0
+
+
+def test_a_quota_without_room_is_told(scene: SetupScene) -> None:
+    scene.set_up()
+    _set_quota(scene, 3)
+    try:
+        status, found = _check(scene, "--spot", "--instance-type", "g5.xlarge")
+    finally:
+        _set_quota(scene, 256)  # what it was
+    assert status == 7
+    assert SPOT_G in found["quota of g5.xlarge"]["fix"]
+    assert _check(scene, "--spot", "--instance-type", "g5.xlarge")[0] == 0
+
+
+def _set_quota(scene: SetupScene, value: int) -> None:
+    scene.cloud.control("PUT", "quotas", {"region": REGION, "code": SPOT_G, "value": value})
+
+
+def test_an_instance_tries_the_ledger_with_its_role(scene: SetupScene) -> None:
+    scene.set_up()
+    instance = scene.launch_instance([scene.tag], UBUNTU)
+    try:
+        scene.await_online(instance)
+        status, found = _check(scene, "--on", instance)
+        assert found[f"ledger from {instance}"]["verdict"] == "ok", found[f"ledger from {instance}"]
+        assert status == 0
+        scene.iam.delete_role_policy(RoleName=scene.name, PolicyName=f"runctl-{REGION}")
+        _, found = _check(scene, "--on", instance)
+        assert found[f"ledger from {instance}"]["exit_code"] == 6
+    finally:
+        scene.end(instance)
