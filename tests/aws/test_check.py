@@ -93,3 +93,18 @@ def test_an_instance_tries_the_ledger_with_its_role(scene: SetupScene) -> None:
         assert found[f"ledger from {instance}"]["exit_code"] == 6
     finally:
         scene.end(instance)
+
+
+def test_a_subnet_that_leads_nowhere_is_told(scene: SetupScene) -> None:
+    scene.set_up()
+    vpc = scene.ec2.create_vpc(CidrBlock="10.9.0.0/16")["Vpc"]["VpcId"]
+    subnet = scene.ec2.create_subnet(VpcId=vpc, CidrBlock="10.9.0.0/24")["Subnet"]["SubnetId"]
+    try:
+        _, found = _check(scene, "--subnet", subnet)
+    finally:
+        scene.ec2.delete_subnet(SubnetId=subnet)
+        scene.ec2.delete_vpc(VpcId=vpc)
+    assert found["network"]["exit_code"] == 9
+    assert "ssmmessages" in found["network"]["told"]
+    assert "create-route" in found["network"]["fix"]
+    assert found["security group"]["exit_code"] == 5  # it is of the default VPC
