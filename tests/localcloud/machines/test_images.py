@@ -77,6 +77,21 @@ def test_user_data_runs_as_root_at_the_first_boot_only(anywhere: Workplace) -> N
     assert anywhere.sh(again, "cat ~/count") == "x\n"
 
 
+def test_what_root_says_on_the_console_is_shown(enclosed: Workplace) -> None:
+    machine = enclosed.launch()
+    enclosed.sh(machine, "echo said aloud >/dev/console")
+    console = Path(machine.console)
+    enclosed.until(lambda: "said aloud\n" in console.read_text(), "it is shown")
+    machine.reboot()
+    enclosed.sh(machine, "echo once more >/dev/console")
+    enclosed.until(lambda: "once more\n" in console.read_text(), "it is shown after a reboot")
+
+
+def test_an_instance_knows_its_id_as_cloud_init_tells_it(anywhere: Workplace) -> None:
+    machine = anywhere.launch()
+    assert anywhere.sh(machine, "cat ~/../var/lib/cloud/data/instance-id") == "i-0a\n"
+
+
 def test_the_parts_of_user_data_are_understood(enclosed: Workplace) -> None:
     config = {
         "bootcmd": ["echo first"],

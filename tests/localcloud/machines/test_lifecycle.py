@@ -29,6 +29,9 @@ tier.launch(MachineSpec(instance_id="i-0a", address=address, hostname="outlives"
 os.killpg(os.getpid(), signal.SIGKILL)
 """
 
+# The root of an instance of the least tier is a folder: the one above root's home.
+NOTE = "cat ~/../run/systemd/shutdown/scheduled; true"
+
 
 def test_an_instance_outlives_the_kill_of_the_whole_group_that_launched_it(
     anywhere: Workplace,
@@ -144,7 +147,9 @@ def test_an_instance_reboots_itself(anywhere: Workplace) -> None:
 def test_a_timer_of_shutdown_can_be_cancelled(anywhere: Workplace) -> None:
     machine = anywhere.launch()
     anywhere.sh(machine, "shutdown -h +1")
+    assert "MODE=poweroff" in anywhere.sh(machine, NOTE)
     anywhere.sh(machine, "shutdown -c")
+    assert anywhere.sh(machine, NOTE) == ""
     console = Path(machine.console)
     anywhere.until(lambda: "cancelled" in console.read_text(), "the console tells of it")
     assert "poweroff in 60 s" in console.read_text()

@@ -10,7 +10,7 @@ from runctl.localcloud.machines.keeper import kernel, loops, skeleton
 from runctl.localcloud.machines.keeper.devices import BLOCKS, FILES, NUMBERS, make_node, show_in_sys
 from runctl.localcloud.machines.keeper.furnishing import Furnishing
 from runctl.localcloud.machines.keeper.layering import Layers
-from runctl.localcloud.machines.keeper.manner import POWER
+from runctl.localcloud.machines.keeper.manner import CONSOLE, POWER
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ _DEVICE_LINKS = {
     "stdin": "/proc/self/fd/0",
     "stdout": "/proc/self/fd/1",
     "stderr": "/proc/self/fd/2",
-    "console": "null",
+    "console": f"/{CONSOLE}",
 }
 _ROOT_DISK = "/dev/nvme0n1p1"
 _MASKED = ("sysrq-trigger", "kcore", "kmsg")
@@ -185,7 +185,8 @@ class Building:
         for name, mode in {"sshd": 0o755, "lock": 0o1777, "localcloud": 0o700}.items():
             os.makedirs(f"{run}/{name}")
             os.chmod(f"{run}/{name}", mode)
-        os.mkfifo(f"{self._root}/{POWER}", 0o600)
+        for name in (POWER, CONSOLE):
+            os.mkfifo(f"{self._root}/{name}", 0o600)
 
     def _bind(self) -> None:
         if self._root_number is None and self._plan["has_volumes"]:

@@ -105,6 +105,7 @@ class Furnishing:
             "/etc/machine-id", self._plan["instance_id"].encode().hex()[-32:].zfill(32) + "\n"
         )
         self._write("/etc/ssh/ssh_known_hosts", "")
+        self._write("/var/lib/cloud/data/instance-id", f"{self._plan['instance_id']}\n")
 
     def _write_environment(self) -> None:
         lines = "".join(f'{name}="{value}"\n' for name, value in self._values.items())

@@ -183,6 +183,8 @@ class Keeper:
         message = received[0]
         if "power" in message:
             self.console.say(self.power.hear(message["power"]))
+        elif "console" in message:
+            self.console.write(message["console"].encode())
         elif "alone" in message:
             if self._asked is not None and self.plan["init"] != "systemd":
                 self.kill()

@@ -8,6 +8,8 @@ from runctl.localcloud.machines.keeper import accounts, kernel
 
 POWER = "run/localcloud/power"
 """What ``shutdown`` and its like write to, from the instance's root."""
+CONSOLE = "run/localcloud/console"
+"""What ``/dev/console`` is, from the instance's root."""
 MARK = "RUNCTL_LOCAL_CLOUD_MACHINE"
 """In the environment of all processes of an instance that has no namespace to go down with, with
 the folder, so that a purge finds them."""
@@ -23,6 +25,7 @@ class Manner:
         self._path = path
         self._environment = environment
         self.power = os.path.join(root, POWER)
+        self.console = os.path.join(root, CONSOLE)
 
     @classmethod
     def of_namespace(cls, *, has_users: bool) -> Manner:

@@ -7,7 +7,7 @@ import os
 from runctl.localcloud.machines.keeper import channel, kernel, processes, runner, skeleton
 from runctl.localcloud.machines.keeper import folder as places
 from runctl.localcloud.machines.keeper.faults import Step, leave
-from runctl.localcloud.machines.keeper.manner import MARK, NONE, POWER, Manner
+from runctl.localcloud.machines.keeper.manner import CONSOLE, MARK, NONE, POWER, Manner
 from runctl.localcloud.machines.keeper.plain_furnishing import TOOLS, furnish
 from runctl.localcloud.machines.keeper.world import World, forget_all_but
 
@@ -60,9 +60,9 @@ class PlainWorld(World):
         if not os.path.exists(done):
             furnish(self._plan, self._root, self._folder.at(places.HOST_KEYS), self._manner)
             os.close(os.open(done, os.O_CREAT | os.O_WRONLY, 0o644))
-        power = os.path.join(self._root, POWER)
-        os.makedirs(os.path.dirname(power), exist_ok=True)
-        os.mkfifo(power, 0o600)
+        for name in (POWER, CONSOLE):
+            os.makedirs(os.path.dirname(f"{self._root}/{name}"), exist_ok=True)
+            os.mkfifo(f"{self._root}/{name}", 0o600)
 
     def _be_init(self, theirs: Channel) -> None:
         """Be the first process; never returns."""

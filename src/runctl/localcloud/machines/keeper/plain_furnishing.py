@@ -33,6 +33,7 @@ exec "$SHELL" -l
 def furnish(plan: Plan, root: str, host_keys: str, manner: Manner) -> None:
     """Write them, at the first boot."""
     put_tools(plan, root, os.path.join(root, POWER), root)
+    _write(f"{root}/var/lib/cloud/data/instance-id", f"{plan['instance_id']}\n", 0o644)
     keys = "".join(f"{key}\n" for key in plan["authorized_keys"])
     _write(f"{root}/home/{plan['login']}/.ssh/authorized_keys", keys, 0o600)
     for name in os.listdir(host_keys) if os.path.isdir(host_keys) else ():

@@ -9,8 +9,20 @@ pipe=@pipe@
 """
 _SHUTDOWN = (
     _HEAD
-    + """line=shutdown
-for word; do line="$line $word"; done
+    + """line=shutdown at=$(date -d '1 minute' +%s) mode=poweroff
+for word; do
+    line="$line $word"
+    case $word in
+    now|-c|--cancel) at= ;;
+    +*) at=$(($(date +%s) + ${word#+} * 60)) ;;
+    *:*) at=$(date -d "$word" +%s); [ "$at" -gt "$(date +%s)" ] || at=$((at + 86400)) ;;
+    -r|--reboot) mode=reboot ;;
+    esac
+done
+# As systemd's leaves it, for those who want to know.
+note=${pipe%/localcloud/power}/systemd/shutdown/scheduled
+mkdir -p "${note%/*}" && rm -f "$note"
+[ -z "$at" ] || printf 'USEC=%s000000\\nWARN_WALL=1\\nMODE=%s\\n' "$at" "$mode" > "$note"
 printf '%s\\n' "$line" > "$pipe"
 """
 )

@@ -30,8 +30,10 @@ class Runner:
         self._pids: dict[str, int] = {}
         """Also of those whose group may outlive them, until the keeper is through with them."""
         self._reactor = Reactor()
-        self._power = os.open(manner.power, os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC)
+        self._power = _listen(manner.power)
         self._reactor.watch(self._power, self._hear_power)
+        self._console = _listen(manner.console)
+        self._reactor.watch(self._console, self._hear_console)
         self._reactor.watch(channel.fileno(), self._obey)
         self._wake = _wake_on_children()
         self._reactor.watch(self._wake, self._wake_up)
@@ -92,11 +94,19 @@ class Runner:
         for line in os.read(self._power, 4096).decode(errors="replace").splitlines():
             self._channel.send({"power": line})
 
+    def _hear_console(self) -> None:
+        self._channel.send({"console": os.read(self._console, 4096).decode(errors="replace")})
+
 
 def serve(channel: Channel, manner: Manner, name: str) -> None:
     """Be the runner; the instance ends with it."""
     kernel.set_name(name)
     Runner(channel, manner).run()
+
+
+def _listen(pipe: str) -> int:
+    """Return what can be read whenever somebody writes into the pipe; nobody ever waits for it."""
+    return os.open(pipe, os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC)
 
 
 def _wake_on_children() -> int:

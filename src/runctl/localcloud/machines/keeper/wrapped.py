@@ -15,7 +15,7 @@ from runctl.localcloud.machines.keeper.channel import Channel
 from runctl.localcloud.machines.keeper.faults import Step, StepFailed, leave
 from runctl.localcloud.machines.keeper.furnishing import Furnishing
 from runctl.localcloud.machines.keeper.layering import copy_beneath
-from runctl.localcloud.machines.keeper.manner import POWER, SINGLE, Manner
+from runctl.localcloud.machines.keeper.manner import CONSOLE, POWER, SINGLE, Manner
 from runctl.localcloud.machines.keeper.plain_furnishing import TOOLS, put_tools
 from runctl.localcloud.machines.keeper.world import World
 
@@ -86,7 +86,8 @@ class WrappedWorld(World):
             os.close(os.open(f"{self._disk}/furnished", os.O_CREAT | os.O_WRONLY, 0o644))
         for name in ("run/localcloud", "run/lock", "run/sshd"):
             os.makedirs(f"{root}/{name}")
-        os.mkfifo(f"{root}/{POWER}", 0o600)
+        for name in (POWER, CONSOLE):
+            os.mkfifo(f"{root}/{name}", 0o600)
 
     def _layer(self, path: str) -> str:
         return self._etc + path[4:] if path.startswith("/etc/") else self._root_folder + path
@@ -108,6 +109,7 @@ class WrappedWorld(World):
             if tree != "/etc":
                 words += ["--ro-bind", tree, tree]
         words += ["--bind", self._etc, "/etc", "--proc", "/proc", "--dev", "/dev"]
+        words += ["--symlink", f"/{CONSOLE}", "/dev/console"]
         for place in {os.path.realpath(sys.base_prefix), _SOURCES}:
             words += ["--ro-bind", place, place]
         for bind in self._plan["binds"]:
