@@ -17,6 +17,7 @@ from runctl.agent import reaper
 from runctl.agent.folder import AttemptFolder
 from runctl.agent.ledger_access import open_ledger
 from runctl.agent.link import ReaperLink
+from runctl.agent.machine_end import ask_for_end
 from runctl.agent.plan import read_plan
 from runctl.agent.priority import lower_session
 from runctl.agent.relaunch import Relauncher
@@ -40,6 +41,7 @@ def supervise(folder: AttemptFolder, read_descriptor: int, write_descriptor: int
     Supervisor(folder, plan, ledger.spec(plan.run_id), ledger, link).run()
     Relauncher(plan, folder, ledger).run()
     forget_secrets(folder)
+    ask_for_end(plan, folder, ledger)
     return 0
 
 

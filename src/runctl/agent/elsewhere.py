@@ -10,6 +10,7 @@ from pathlib import Path
 
 from runctl.agent.arrival import find_base_python, make_order, reaper_command
 from runctl.agent.folder import AttemptFolder
+from runctl.agent.machine_end import take_back
 from runctl.agent.plan import BucketPlan, Plan
 from runctl.model.codec import Record, decode
 
@@ -40,6 +41,7 @@ def instance_root(environ: Mapping[str, str]) -> Path:
 def start(order: bytes, environ: Mapping[str, str]) -> int:
     """Start an attempt; the reaper's answer goes to standard output."""
     wish = decode(order, StartOrder, key="the order")
+    take_back(instance_root(environ))
     plan = Plan(
         run_id=wish.run_id,
         attempt=wish.attempt,

@@ -23,6 +23,7 @@ from runctl.agent.faults import print_fault
 from runctl.agent.folder import AttemptFolder
 from runctl.agent.journal import Journal, retry_until_done
 from runctl.agent.link import ReaperLink
+from runctl.agent.machine_end import watch_for_end
 from runctl.agent.mailbox import Mailbox
 from runctl.agent.orders import Order, Orders
 from runctl.agent.phases import Halted, Phases
@@ -109,6 +110,7 @@ class Supervisor:
         self._mailbox.count_log_bytes = lambda: self._shipper.shipped_bytes
         self._mailbox.start()
         self._shipper.start()
+        watch_for_end(self._orders)
         try:
             end = self._train()
         except PhaseFailed as error:

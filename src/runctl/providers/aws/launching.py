@@ -6,10 +6,10 @@ import hashlib
 from typing import Any
 
 from runctl.aws.tags import OWNER_TAG, PRICE_TAG, PROJECT_TAG, TOKEN_TAG
-from runctl.errors import UsageError
 from runctl.model.instance import Offer
 from runctl.model.wish import InstanceWish
 from runctl.providers.aws.images import Image
+from runctl.providers.aws.keeper import has_keeper, user_data
 
 # Tagged with the launch, so that nothing of ours is ever without an owner.
 _TAGGED = ("instance", "volume", "network-interface")
@@ -19,11 +19,6 @@ def launch_parameters(
     offer: Offer, wish: InstanceWish, image: Image, owner: str, token: str, turn: int
 ) -> dict[str, Any]:
     """Return the parameters of RunInstances; the same token, turn and offer give the same."""
-    if wish.ttl is not None or wish.idle_stop is not None:
-        raise UsageError(
-            "this version ends no instance by itself",
-            hint="type the same without --ttl, --idle-stop and --max-cost",
-        )
     asked: dict[str, Any] = {
         "ClientToken": _client_token(offer, owner, token, turn),
         "ImageId": image.image_id,
@@ -38,7 +33,7 @@ def launch_parameters(
     }
     if offer.is_spot:
         asked["InstanceMarketOptions"] = {"MarketType": "spot", "SpotOptions": _spot(wish)}
-    return asked | _given(wish)
+    return asked | _given(wish) | _keeper(wish)
 
 
 def _client_token(offer: Offer, owner: str, token: str, turn: int) -> str:
@@ -86,3 +81,10 @@ def _given(wish: InstanceWish) -> dict[str, Any]:
     if wish.security_groups:
         given["SecurityGroupIds"] = list(wish.security_groups)
     return given
+
+
+def _keeper(wish: InstanceWish) -> dict[str, Any]:
+    """What switches itself off is to be gone, also where it was rented on demand."""
+    if not has_keeper(wish):
+        return {}
+    return {"UserData": user_data(wish), "InstanceInitiatedShutdownBehavior": "terminate"}
