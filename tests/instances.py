@@ -8,6 +8,7 @@ from pathlib import Path
 
 import msgspec
 
+from runctl.aws.account import Account
 from runctl.errors import ConflictError, NotFoundError, RefusedError
 from runctl.model.instance import Instance, InstanceState, Offer
 from runctl.model.wish import InstanceWish
@@ -101,3 +102,8 @@ class FakePower(FakeProvider):
     def _turn(self, instance_id: str, state: InstanceState) -> None:
         found = self.describe(instance_id)
         self.known[instance_id] = msgspec.structs.replace(found, state=state)
+
+
+def no_account() -> Account:
+    """Stand for the account of AWS where nobody has anything to do with it."""
+    raise AssertionError("nobody asks for the account of AWS")

@@ -29,10 +29,13 @@ def rig(local_cloud: CloudProcess) -> Iterator[Rig]:
     assert made.world.end() == []
 
 
-@pytest.fixture(params=["init", "systemd"])
+BOTH = pytest.mark.parametrize("image", ["init", "systemd"], indirect=True)
+
+
+@pytest.fixture
 def image(request: pytest.FixtureRequest, rig: Rig) -> str:
-    """The image of an instance whose process 1 is this."""
-    if request.param == "init":
+    """The image of an instance whose process 1 is this; a small one of its own unless said."""
+    if getattr(request, "param", "init") == "init":
         return "al2023"
     if rig.cloud.ready["tier"] != "root":
         pytest.skip("declared: only the root tier boots systemd")
@@ -69,6 +72,7 @@ def test_a_reboot_does_not_move_its_end(renting: Rent, image: str) -> None:
     assert TTL_S <= kept.await_end(f"its time to live of {TTL_S}s is over") < TTL_S + 20
 
 
+@BOTH
 def test_a_keeper_that_is_killed_comes_back(renting: Rent, image: str) -> None:
     kept = renting(image=image, ttl=timedelta(seconds=TTL_S))
     kept.await_words("this instance ends at")
@@ -78,6 +82,7 @@ def test_a_keeper_that_is_killed_comes_back(renting: Rent, image: str) -> None:
     assert TTL_S <= kept.await_end(f"its time to live of {TTL_S}s is over") < TTL_S + 20
 
 
+@BOTH
 def test_with_all_of_runctl_dead_the_timer_ends_it(
     renting: Rent, image: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -28,6 +28,7 @@ from runctl.store.formats import describe
 from runctl.store.ledger import Ledger
 from runctl.store.summary import summarise
 from runctl.testing import format_samples as samples
+from tests.instances import no_account
 from tests.records import NOW, RUN_ID, SUMMARY, make_claim, make_event, make_spec
 from tests.stores import MemoryObjects
 
@@ -44,6 +45,7 @@ class World:
         self.ledger.create_run(make_spec())
         self.ledger.claim(RUN_ID, make_claim())
         self.session = Session(
+            account=no_account,
             config=load(None, {}, {}, folder / "config"),
             ledger=self.ledger,
             environ={"HOME": str(folder)},

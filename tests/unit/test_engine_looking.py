@@ -40,6 +40,7 @@ from runctl.model.views import RunSummary
 from runctl.store.blobs import Blobs
 from runctl.store.ledger import Ledger, next_claim
 from runctl.store.snapshot import store_tree
+from tests.instances import no_account
 from tests.records import NOW, make_claim, make_event, make_exit, make_spec, make_wanted
 from tests.stores import MemoryObjects
 
@@ -55,6 +56,7 @@ class World:
         self.folder = folder
         self.damaged: dict[str, Exception] = {}
         self.session = Session(
+            account=no_account,
             config=load(None, {}, {}, folder / "config"),
             ledger=self.ledger,
             environ={},

@@ -21,6 +21,7 @@ from runctl.errors import CheckpointNotFound, IntegrityError, RefusedError, Usag
 from runctl.model.views import CleanupItem, Verdict
 from runctl.store.ledger import Ledger
 from runctl.testing import format_samples as samples
+from tests.instances import no_account
 from tests.records import NOW
 from tests.stores import MemoryObjects
 
@@ -34,6 +35,7 @@ class Folder:
         self.path = home / "saved"
         self.path.mkdir()
         self._session = Session(
+            account=no_account,
             config=load(None, {}, {}, home / "config"),
             ledger=Ledger(MemoryObjects()),
             environ={},

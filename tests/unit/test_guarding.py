@@ -30,7 +30,7 @@ from runctl.model.paths import RunPaths
 from runctl.model.run import Run
 from runctl.model.spec import Limits
 from runctl.store.ledger import Ledger, next_claim
-from tests.instances import FakePower, FakeProvider, make_instance
+from tests.instances import FakePower, FakeProvider, make_instance, no_account
 from tests.records import NOW, make_claim, make_event, make_exit, make_spec
 from tests.stores import MemoryObjects
 
@@ -58,6 +58,7 @@ class World:
         self.objects = InBucket()
         self.ledger = Ledger(self.objects)
         self.session = Session(
+            account=no_account,
             config=load(None, {}, {}, folder / "config"),
             ledger=self.ledger,
             environ={},

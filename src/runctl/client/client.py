@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -34,6 +34,7 @@ from runctl.model.views import (
 # Imported where they are used: a command pays only for what it does.
 if TYPE_CHECKING:
     from runctl.agent.plan import BucketPlan
+    from runctl.aws.account import Account
     from runctl.client.aws_setup import AwsSetup
     from runctl.client.instances import Instances
     from runctl.client.machine import Machine
@@ -66,6 +67,7 @@ class Client:
         self._environ = dict(os.environ if environ is None else environ)
         self._cwd = cwd or _find_cwd()
         self._intents: dict[str, Intent] = {}
+        self._accounts: dict[tuple[str | None, str | None], Account] = {}
 
     # -- launching
 
@@ -438,15 +440,26 @@ class Client:
         from runctl.store.place import is_bucket, open_objects  # noqa: PLC0415
 
         root = ledger_root(config, self._environ)
-        access, bucket = _reach_bucket(config) if is_bucket(root) else (None, None)
+        account = partial(self._account, config.values.aws.region, config.values.aws.profile)
+        access, bucket = _reach_bucket(account()) if is_bucket(root) else (None, None)
         return Session(
             config=config,
             ledger=Ledger(open_objects(root, access)),
+            account=account,
             environ=self._environ,
             user_dir=self._user_dir,
             cache_dir=self._cache_dir,
             bucket=bucket,
         )
+
+    def _account(self, region: str | None, profile: str | None) -> Account:
+        """Return the account of a region and a profile, the same each time."""
+        from runctl.aws.account import Account  # noqa: PLC0415 - boto3 takes its time
+
+        key = (region, profile)
+        if key not in self._accounts:
+            self._accounts[key] = Account(region, profile)
+        return self._accounts[key]
 
     def _load_config(self, project_root: Path | None) -> Config:
         from runctl.config import load  # noqa: PLC0415
@@ -484,16 +497,14 @@ class Client:
         return (Path(given) if given.startswith("/") else home / ".cache") / "runctl"
 
 
-def _reach_bucket(config: Config) -> tuple[BucketAccess, BucketPlan]:
+def _reach_bucket(account: Account) -> tuple[BucketAccess, BucketPlan]:
     """Return how the ledger's bucket is reached from here, and how this machine's agents do."""
     from runctl.agent.plan import BucketPlan  # noqa: PLC0415
-    from runctl.aws.account import Account  # noqa: PLC0415 - only a ledger in S3 needs boto3
     from runctl.aws.bucket_access import bucket_access  # noqa: PLC0415
 
-    profile = config.values.aws.profile
-    access = bucket_access(Account(config.values.aws.region, profile))
+    access = bucket_access(account)
     plan = BucketPlan(
-        region=access.region, endpoint=access.endpoint, profile=profile, is_users=True
+        region=access.region, endpoint=access.endpoint, profile=account.profile, is_users=True
     )
     return access, plan
 

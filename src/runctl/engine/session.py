@@ -30,10 +30,14 @@ def utc_now() -> datetime:
 
 @dataclass(frozen=True)
 class Session:
-    """Settings, ledger, and the ways to the world outside: clock, chance, environment."""
+    """Settings, ledger, and the ways to the world outside: clock, chance, environment.
+
+    ``account`` gives the account of AWS that the settings name: one, for its clients take time.
+    """
 
     config: Config
     ledger: Ledger
+    account: Callable[[], Account]
     environ: Mapping[str, str]
     user_dir: Path
     cache_dir: Path
@@ -43,16 +47,6 @@ class Session:
 
     def nonce(self) -> str:
         return self.chance(8).hex()
-
-    def account(self) -> Account:
-        """The account of AWS that the settings name; one, for its clients take their time."""
-        return self._account
-
-    @cached_property
-    def _account(self) -> Account:
-        from runctl.aws.account import Account  # noqa: PLC0415 - boto3 takes its time
-
-        return Account(self.config.values.aws.region, self.config.values.aws.profile)
 
     @cached_property
     def _providers(self) -> dict[str, Provider]:
