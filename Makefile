@@ -22,8 +22,8 @@ COMPILE := $(UV) pip compile --quiet --universal --python-version 3.11 --generat
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-17s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-demo: setup bytecode ## train a real model, kill it half-way, resume, compare the weights
-	$(BIN)/python scripts/demo.py
+demo: setup bytecode ## train on a local cloud, lose the instance half-way, resume, compare the weights
+	$(BIN)/python -m scripts.demo
 
 check: setup ## format, lint, types, layers, spelling, unit and property tests: under a minute
 	@$(MAKE) -j4 -k $(SYNC) check-format check-lint check-types check-imports check-spelling \
