@@ -39,7 +39,7 @@ nearest key.
     lr = 1e-3
 
 Durations are `500ms`, `30s`, `90m`, `1h30m` or `2d`; sizes are `500MB`, `1GiB` or a number of
-bytes; `none` is the word for "not set". In this version `run.on` is `local`; `store.root` is
+bytes; `none` is the word for "not set". `store.root` is
 a folder (a relative one starts at the file that names it) or
 [a place in S3](../how-to/keep-the-ledger-in-s3.md).
 """

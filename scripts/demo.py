@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import sys
+import platform
 
 from scripts import demo_cloud, demo_here
 
 
 def main() -> None:
-    if sys.platform == "linux":
+    if platform.system() == "Linux":
         demo_cloud.main()
         return
     print("# The instances of a local cloud are Linux: here the demo is of this machine alone.\n")
