@@ -33,7 +33,7 @@ _LOGIN_CODES = frozenset({
     "UnrecognizedClientException",
 })  # fmt: skip
 DENIED_CODES = frozenset({
-    "AccessDenied", "AccessDeniedException", "OptInRequired", "UnauthorizedOperation",
+    "403", "AccessDenied", "AccessDeniedException", "OptInRequired", "UnauthorizedOperation",
 })  # fmt: skip
 _CAPACITY_CODES = frozenset({
     "InsufficientHostCapacity", "InsufficientInstanceCapacity", "InstanceLimitExceeded",
@@ -88,5 +88,7 @@ def _kind_of(code: str) -> tuple[type[RunctlError], str | None]:
         return ConflictError, None
     if code == "OperationNotPermitted":
         return RefusedError, None
-    is_missing = code.endswith((".NotFound", "NotFoundException")) or code.startswith("NoSuch")
+    # A HEAD has no body: S3 then has no better code than the status.
+    is_missing = code == "404" or code.endswith((".NotFound", "NotFoundException"))
+    is_missing = is_missing or code.startswith("NoSuch")
     return (NotFoundError if is_missing else ProviderError), None

@@ -59,7 +59,9 @@ def find_terms(
     from runctl.model.terms import Terms  # noqa: PLC0415
 
     screen, instances = invocation.screen, client.instances()
-    with screen.working("looking for offers"):
+    with screen.working("looking at what is needed, and for offers"):
+        for unknown in client.aws_setup().require(wish):
+            screen.detail(f"{unknown.subject} is not known: {unknown.told}")
         wish = instances.complete(wish)
         offers = instances.offers(wish)
     return wish, Terms(offers, screen.note, options["fallback"], asker(invocation))

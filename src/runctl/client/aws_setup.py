@@ -34,7 +34,8 @@ class AwsSetup:
 
         report = set_up(self._session, wish or SetupWish(), is_dry_run=is_dry_run)
         config = self._client.config
-        is_unset = config.origin(_ROOT).kind == "default"
+        is_free = config.origin(_ROOT).kind in ("default", "user")
+        is_unset = is_free and config.values.store.root is None  # teardown says how to set none
         if is_unset and not is_dry_run:
             setting = self._client.set_config(_ROOT, report.store_root, is_user=True)
         else:
@@ -71,6 +72,12 @@ class AwsSetup:
 
             found.append(look_from(self._session, instance))
         return found
+
+    def require(self, wish: InstanceWish) -> list[Finding]:
+        """Raise the first thing that a launch would lack; return what could not be looked at."""
+        from runctl.engine.preflight import require  # noqa: PLC0415
+
+        return require(self._session, wish)
 
     def remove(self, *, with_ledger: bool = False, is_dry_run: bool = False) -> TeardownReport:
         """Take away what ``make`` made. RefusedError while instances of the owner live.

@@ -9,7 +9,17 @@ from runctl.aws.account import Account
 from runctl.aws.names import instance_profile_name
 from runctl.config import owner_id
 from runctl.engine.session import Session
-from runctl.errors import RunctlError
+from runctl.errors import (
+    AuthError,
+    CapacityError,
+    ConfigError,
+    ConflictError,
+    NotFoundError,
+    ProviderError,
+    RefusedError,
+    RunctlError,
+    TransportError,
+)
 from runctl.model.setup import Document, Finding, Verdict
 from runctl.model.wish import InstanceWish
 from runctl.providers.aws.preflight.belongings import look_at_groups, look_at_key
@@ -38,6 +48,26 @@ def preflight(session: Session, wish: InstanceWish) -> list[Finding]:
     if all(one.verdict is not Verdict.FAILED for one in found):
         found += _look_around(session, account, wish)
     return found
+
+
+def require(session: Session, wish: InstanceWish) -> list[Finding]:
+    """Raise the first failure as the error that it would become, before it costs anything.
+
+    Returns what is not known.
+    """
+    found = preflight(session, wish)
+    for one in found:
+        if one.verdict is Verdict.FAILED:
+            kind = _ERRORS.get(one.exit_code, ProviderError)
+            raise kind(f"{one.subject}: {one.told}", hint=one.fix or "runctl aws check")
+    return [one for one in found if one.verdict is Verdict.UNKNOWN]
+
+
+_ERRORS: dict[int, type[RunctlError]] = {
+    kind.exit_code: kind
+    for kind in (ConfigError, NotFoundError, ConflictError, AuthError, CapacityError,
+                 TransportError, RefusedError)
+}  # fmt: skip
 
 
 def _look_around(session: Session, account: Account, wish: InstanceWish) -> Iterator[Finding]:
