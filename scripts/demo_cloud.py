@@ -30,8 +30,8 @@ def main() -> None:
 def rehearsal(stage: Stage) -> Iterator[None]:
     """Start a cloud whose instances need no rights of root, and lead the stage to it."""
     print("# 1. A cloud on this machine, whose instances really run. It costs nothing.")
-    stage.show("cloud", "start", "--detach", "--tier", "rootless", *CLOUD)
     try:
+        stage.show("cloud", "start", "--detach", "--tier", "rootless", *CLOUD)
         told = json.loads(stage.ask("cloud", "env", *CLOUD, "--output", "json"))
         stage.env |= told["variables"] | {"AWS_EC2_METADATA_DISABLED": "true"}
         stage.show("aws", "setup", "--yes")
