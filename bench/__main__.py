@@ -21,6 +21,7 @@ SUBJECTS = (
     "training",
     "rehearsing",
     "instances",
+    "starting",
     "storing",
 )
 

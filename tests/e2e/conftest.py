@@ -41,7 +41,7 @@ def cloud(
     made = CloudProcess(tmp_path_factory.mktemp(f"e2e-{tier}"), tier)
     try:
         made.start()
-        yield _local(made)
+        yield lead_to(made)
     finally:
         made.purge()
 
@@ -54,7 +54,8 @@ def _aws(tier: str) -> Cloud:
     return Cloud(boto3.Session(region_name=REGION), aws_environment(), 22)
 
 
-def _local(made: CloudProcess) -> Cloud:
+def lead_to(made: CloudProcess) -> Cloud:
+    """Return how a user is led to a local cloud that runs."""
     keys = made.control("GET", "credentials")
     environ = {
         "AWS_ENDPOINT_URL": made.endpoint,
