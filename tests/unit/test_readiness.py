@@ -8,7 +8,7 @@ from datetime import timedelta
 import pytest
 
 from runctl.engine.renting.readiness import LAST_PAUSE_S, await_ready
-from runctl.errors import InstanceLost, TransportError, TryAgain
+from runctl.errors import InstanceLost, NotFoundError, TransportError, TryAgain
 from runctl.model.instance import Instance, InstanceState
 from runctl.transports.api import Completed, Transport
 from tests.instances import FakeProvider, make_instance
@@ -59,6 +59,26 @@ def test_it_is_ready_once_it_answers() -> None:
     assert found == RUNNING
     assert provider.asked == 3  # and never while it was pending
     assert clock.longest <= LAST_PAUSE_S
+
+
+class Unheard(Booting):
+    """EC2 does not know it yet: for so many looks, which are of seconds in the end."""
+
+    looks = 5
+
+    def describe(self, instance_id: str) -> Instance:
+        self.looks -= 1
+        if self.looks >= 0:
+            raise NotFoundError(f"there is no instance {instance_id}")
+        return super().describe(instance_id)
+
+
+def test_one_that_is_not_known_yet_is_waited_for_a_while() -> None:
+    provider = Unheard([RUNNING], [None])
+    assert _await(provider)[0] == RUNNING
+    provider.looks = 1000
+    with pytest.raises(NotFoundError):
+        _await(provider, 600.0)
 
 
 def test_what_answers_at_once_is_not_waited_for() -> None:

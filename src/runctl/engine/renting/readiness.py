@@ -6,12 +6,15 @@ import time
 from collections.abc import Callable
 from datetime import timedelta
 
-from runctl.errors import InstanceLost, RefusedError, TransportError, TryAgain
+from runctl.errors import InstanceLost, NotFoundError, RefusedError, TransportError, TryAgain
 from runctl.model.instance import Instance, InstanceState
 from runctl.model.quantities import format_duration
 from runctl.providers.api import Provider, SupportsReadiness
 
 FIRST_PAUSE_S, LAST_PAUSE_S = 0.2, 2.0
+# https://docs.aws.amazon.com/ec2/latest/devguide/eventual-consistency.html: what was just made
+# may not be known for a while.
+UNKNOWN_S = 60.0
 _COMING = frozenset({InstanceState.PENDING, InstanceState.RUNNING})
 
 
@@ -28,18 +31,28 @@ def await_ready(
     Raises InstanceLost if it ended meanwhile, with what its provider says of that; TryAgain where
     only the waiting has ended.
     """
-    end, pause = now() + timeout.total_seconds(), FIRST_PAUSE_S
+    began, pause = now(), FIRST_PAUSE_S
     while True:
-        instance = provider.describe(instance_id)
-        if instance.state not in _COMING:
-            raise _lost(instance)
-        told = find_silence(provider, instance)
-        if told is None:
+        try:
+            instance, told = _look(provider, instance_id)
+        except NotFoundError as error:
+            if now() - began > UNKNOWN_S:
+                raise
+            instance, told = None, error.message
+        if instance is not None and told is None:
             return instance
-        if now() + pause > end:
-            raise _unready(instance, told, timeout)
+        if now() + pause > began + timeout.total_seconds():
+            raise _unready(instance_id, str(told), timeout)
         sleep(pause)
         pause = min(1.5 * pause, LAST_PAUSE_S)
+
+
+def _look(provider: Provider, instance_id: str) -> tuple[Instance, str | None]:
+    """Return the instance, and why it does not answer; None if it does."""
+    instance = provider.describe(instance_id)
+    if instance.state not in _COMING:
+        raise _lost(instance)
+    return instance, find_silence(provider, instance)
 
 
 def find_silence(provider: Provider, instance: Instance) -> str | None:
@@ -64,8 +77,7 @@ def _lost(instance: Instance) -> InstanceLost:
     )
 
 
-def _unready(instance: Instance, told: str, timeout: timedelta) -> TryAgain:
-    ident = instance.instance_id
+def _unready(ident: str, told: str, timeout: timedelta) -> TryAgain:
     return TryAgain(
         f"{ident} does not answer after {format_duration(timeout)} ({told}); it goes on, and costs",
         hint=f"runctl aws wait {ident} --for ready",
