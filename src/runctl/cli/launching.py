@@ -38,6 +38,7 @@ _SETTINGS = {
     "system_site_packages": "environment.system_site_packages",
     "no_deps": "environment.no_deps",
     "install": "environment.install",
+    "transport": "aws.transport",
 }
 
 detach_option = click.option("--detach", is_flag=True, help="Return once the run has started.")
@@ -76,6 +77,9 @@ launch_options = together(
     ),
     click.option("--no-deps/--deps", default=None, help="Install only what is listed."),
     click.option("--install/--no-install", default=None, help="Install what is declared."),
+    click.option(
+        "--transport", type=click.Choice(["auto", "ssm", "ssh"]), help="How to reach an instance."
+    ),
     click.argument("script"),
     click.argument("arguments", nargs=-1, type=click.UNPROCESSED),
 )

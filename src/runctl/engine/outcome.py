@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from runctl.engine.instances import is_alive
+from runctl.engine.instances import is_alive, is_revivable
 from runctl.engine.session import Session
 from runctl.errors import (
     CommandFailed,
@@ -17,6 +17,7 @@ from runctl.model.events import Phase
 from runctl.model.run import Attempt, Run, State, mark_lost
 
 LOST = "its agent and its reaper are gone"
+GONE = "its instance does not run any more"
 
 
 def judge(session: Session, run_id: str) -> Run:
@@ -25,7 +26,9 @@ def judge(session: Session, run_id: str) -> Run:
     if run.is_over or run.last is None or is_alive(session, run):
         return run
     run = session.ledger.load(run_id)  # it may have ended between the two looks
-    return run if run.is_over else mark_lost(run, LOST)
+    if run.is_over:
+        return run
+    return mark_lost(run, LOST if is_revivable(session, run) else GONE)
 
 
 def failure_of(run: Run) -> RunctlError | None:
