@@ -17,6 +17,7 @@ from runctl.cli.parameters import (
     read_indices,
     split_lists,
     together,
+    transport_option,
     wait_timeout,
 )
 
@@ -77,9 +78,7 @@ launch_options = together(
     ),
     click.option("--no-deps/--deps", default=None, help="Install only what is listed."),
     click.option("--install/--no-install", default=None, help="Install what is declared."),
-    click.option(
-        "--transport", type=click.Choice(["auto", "ssm", "ssh"]), help="How to reach an instance."
-    ),
+    transport_option,
     click.argument("script"),
     click.argument("arguments", nargs=-1, type=click.UNPROCESSED),
 )
