@@ -22,7 +22,7 @@ COMPILE := $(UV) pip compile --quiet --universal --python-version 3.11 --generat
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-17s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-demo: setup bytecode ## train on a local cloud, lose the instance half-way, resume, compare the weights
+demo: setup bytecode packages ## train on a local cloud, lose the instance half-way, resume, compare the weights
 	$(BIN)/python -m scripts.demo
 
 check: setup ## format, lint, types, layers, spelling, unit and property tests: under a minute
