@@ -159,7 +159,7 @@ def attach(
         )
         over = Viewer(screen).show(updates)
     client.settle(run_id)
-    if over is not None and over.spec.wish is not None:
+    if over is not None and over.last is not None and over.last.rental is not None:
         from runctl.cli.rented import see_end  # noqa: PLC0415 - only where it is rented
 
         see_end(invocation, client, over)

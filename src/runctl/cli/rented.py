@@ -93,7 +93,7 @@ def _renting_names() -> set[str]:
 def see_end(invocation: Invocation, client: Client, run: Run) -> None:
     """See that the instance of a run that is over ends, or say that it does not."""
     screen = invocation.screen
-    if run.spec.wish is None or run.last is None:
+    if run.last is None or run.last.rental is None or not run.last.rental.is_for_run:
         return
     ident = run.last.instance
     if not run.spec.ends_instance:

@@ -92,13 +92,15 @@ class Client:
         return launched.run
 
     def see_end(self, run: Run) -> Instance | None:
-        """Return the last instance of a run that ends it, once it has ended; None if it stays."""
-        from runctl.engine.renting.attempts import see_end  # noqa: PLC0415
+        """Return the instance that a run was to end, once it has ended; None if it stays.
+
+        What was not rented for the run stays, and so does what may hold work of a lost one.
+        """
+        from runctl.engine.renting.attempts import due_to_end, see_end  # noqa: PLC0415
         from runctl.engine.session import provider_of  # noqa: PLC0415
 
-        if run.last is None or not (run.is_over and run.spec.ends_instance):
-            return None
-        return see_end(provider_of(self._session, run.spec), run.last.instance)
+        ident = due_to_end(run)
+        return None if ident is None else see_end(provider_of(self._session, run.spec), ident)
 
     def settle(self, run_id: str) -> None:
         """Take in that the user knows of a run: the same request is a new one from now on."""

@@ -54,7 +54,8 @@ def placed(session: Session, spec: Spec, attempt: int, terms: Terms) -> Iterator
         yield on_instance(session, spec, _named(spec, provider))
         return
     with rented_for(provider, spec, spec.wish, attempt, terms) as instance:
-        yield Placement(instance.instance_id, _rental(instance, instance.launched_at))
+        rental = _rental(instance, instance.launched_at or session.clock(), is_for_run=True)
+        yield Placement(instance.instance_id, rental)
 
 
 def _named(spec: Spec, provider: Provider) -> str:
@@ -98,18 +99,17 @@ def on_instance(session: Session, spec: Spec, named: str) -> Placement:
             hint=f"aws ec2 create-tags --resources {instance.instance_id} "
             f"--tags Key=runctl:owner,Value={spec.owner}",
         )
-    return Placement(instance.instance_id, _rental(instance, session.clock()))
+    return Placement(instance.instance_id, _rental(instance, session.clock(), is_for_run=False))
 
 
-def _rental(instance: Instance, since: datetime | None) -> Rental | None:
-    if since is None:
-        return None
+def _rental(instance: Instance, since: datetime, *, is_for_run: bool) -> Rental:
     return Rental(
         type=instance.type,
         place=instance.place,
         is_spot=instance.is_spot,
         usd_per_hour=instance.usd_per_hour,
         since=since,
+        is_for_run=is_for_run,
     )
 
 

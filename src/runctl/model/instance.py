@@ -73,6 +73,7 @@ class Instance(Value, frozen=True, kw_only=True):
 class Rental(Value, frozen=True, kw_only=True):
     """What an attempt pays for: its instance, from ``since`` on, as its claim knows it.
 
+    ``is_for_run``: the instance was rented for the run, and was not there before.
     ``usd_per_hour`` of None is unknown, never 0.
     """
 
@@ -81,6 +82,7 @@ class Rental(Value, frozen=True, kw_only=True):
     is_spot: bool
     usd_per_hour: Decimal | None
     since: datetime
+    is_for_run: bool = False
 
 
 class Volume(Value, frozen=True, kw_only=True):

@@ -12,6 +12,7 @@ from runctl.engine.renting.readiness import await_ready
 from runctl.errors import RunctlError
 from runctl.model.instance import GONE, Instance
 from runctl.model.quantities import format_usd
+from runctl.model.run import Run, State
 from runctl.model.spec import Spec
 from runctl.model.terms import Terms
 from runctl.model.wish import InstanceWish
@@ -63,6 +64,18 @@ def _describe(instance: Instance) -> str:
     cost = "at an unknown price" if price is None else f"at {format_usd(price)} an hour"
     market = "spot" if instance.is_spot else "on demand"
     return f"rented {instance.instance_id}: {instance.type} in {instance.place}, {market}, {cost}"
+
+
+def due_to_end(run: Run) -> str | None:
+    """Return the instance that ends with a run; None where it stays.
+
+    What was not rented for the run stays, and what may hold unsaved work of a lost one.
+    """
+    last = run.last
+    if last is None or last.rental is None or not last.rental.is_for_run:
+        return None
+    is_due = run.spec.ends_instance and run.is_over and run.state is not State.LOST
+    return last.instance if is_due else None
 
 
 def see_end(provider: Provider, ident: str) -> Instance:
