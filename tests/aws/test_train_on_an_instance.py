@@ -183,9 +183,12 @@ def test_what_cannot_be_is_refused_before_anything_begins(rig: Rig, in_s3: Bucke
     foreign = in_s3.type("train", "slow.py", "--on", f"aws:{rig.launch()}")
     assert foreign.returncode == 11
     assert b"owner tag" in foreign.stderr
-    unnamed = in_s3.type("train", "slow.py", "--on", "aws")
-    assert unnamed.returncode == 2
-    assert b"--on aws:INSTANCE" in unnamed.stderr
+    unprepared = in_s3.type("train", "slow.py", "--on", "aws:t3.micro", "--yes")
+    assert unprepared.returncode == 4
+    assert b"runctl aws setup" in unprepared.stderr
+    useless = in_s3.type("train", "slow.py", "--on", "aws:i-0123456789abcdef0", "--spot")
+    assert useless.returncode == 2
+    assert b"--spot is about renting" in useless.stderr
     absent = in_s3.type("train", "slow.py", "--on", "aws:i-0123456789abcdef0")
     assert absent.returncode == 4
     at_home = {"RUNCTL_CONFIG_STORE_ROOT": str(in_s3.home / "ledger")}
