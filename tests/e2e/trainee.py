@@ -96,7 +96,11 @@ class Trainee(Scene):
         assert self.instances(*LIVING) == []
         self._await_terminated([one["InstanceId"] for one in self.instances()])
         filters = [{"Name": "tag:runctl:owner", "Values": [self.owner]}]
-        assert self.ec2.describe_volumes(Filters=filters)["Volumes"] == []
+        # A disk goes a moment after its instance.
+        self.wait_for(
+            "the end of all disks",
+            lambda: not self.ec2.describe_volumes(Filters=filters)["Volumes"],
+        )
         told = self.ec2.describe_spot_instance_requests(Filters=filters)["SpotInstanceRequests"]
         assert [one["State"] for one in told if one["State"] in ("open", "active")] == []
 

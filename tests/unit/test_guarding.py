@@ -7,6 +7,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from runctl.config import load
 from runctl.engine import flushing, follow, outcome
@@ -25,7 +26,7 @@ from runctl.model.events import (
     CommandExited,
 )
 from runctl.model.ids import make_run_id
-from runctl.model.instance import InstanceState
+from runctl.model.instance import InstanceState, Rental
 from runctl.model.paths import RunPaths
 from runctl.model.run import Run
 from runctl.model.spec import Limits
@@ -257,7 +258,12 @@ def test_a_stop_looks_at_all_of_them_before_the_first_is_touched(world: World) -
 
 
 def test_a_run_that_ends_its_instance_cannot_be_kept_by_a_stop(world: World) -> None:
-    world.add("i-1", STARTED, ends_instance=True)
+    run_id = make_run_id(NOW, bytes(4))
+    world.ledger.create_run(make_spec(run_id, name="run-1"))
+    rental = Rental(
+        type="m5.large", place=None, is_spot=True, usd_per_hour=None, since=NOW, ends_with_run=True
+    )
+    world.ledger.claim(run_id, replace(make_claim(instance="i-1"), rental=rental))
     provider = FakePower([HERE])
     with pytest.raises(ConflictError, match="run run-1 ends i-1") as caught:
         stop(world.session, provider, ["i-1"], Leave(is_forced=True), Patience())

@@ -15,15 +15,15 @@ from tests.records import NOW, make_spec
 
 RENTAL = Rental(
     type="m5.large", place="us-east-1a", is_spot=True, usd_per_hour=Decimal("0.036"),
-    since=NOW, is_for_run=True,
+    since=NOW, ends_with_run=True,
 )  # fmt: skip
 
 
-def make_run(state: State, rental: Rental | None, *, ends_instance: bool = True) -> Run:
+def make_run(state: State, rental: Rental | None) -> Run:
     attempt = Attempt(
         number=1, instance="i-1", claimed_at=NOW, reason="a test", state=state, rental=rental
     )
-    return Run(spec=replace(make_spec(), ends_instance=ends_instance), attempts=(attempt,))
+    return Run(spec=make_spec(), attempts=(attempt,))
 
 
 @pytest.mark.parametrize("state", [State.SUCCEEDED, State.FAILED, State.STOPPED, State.LIMIT])
@@ -33,8 +33,7 @@ def test_what_was_rented_for_a_run_ends_with_it(state: State) -> None:
 
 def test_all_else_stays() -> None:
     assert due_to_end(make_run(State.SUCCEEDED, None)) is None
-    assert due_to_end(make_run(State.SUCCEEDED, replace(RENTAL, is_for_run=False))) is None
-    assert due_to_end(make_run(State.SUCCEEDED, RENTAL, ends_instance=False)) is None
+    assert due_to_end(make_run(State.SUCCEEDED, replace(RENTAL, ends_with_run=False))) is None
     assert due_to_end(make_run(State.RUNNING, RENTAL)) is None
     assert due_to_end(make_run(State.LOST, RENTAL)) is None  # its disk may hold work
 

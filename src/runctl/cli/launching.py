@@ -152,13 +152,14 @@ def attach(
     if not (screen.is_json or screen.is_text):
         screen.show(None, list, run_id)
     screen.note(f"run {name} ({run_id})")
-    with detaching(run_id, name):
-        limit = client.config.values.run.wait_timeout if timeout is None else timeout
-        updates = client.follow(
-            run_id, is_owner=True, attempt=max(1, len(run.attempts)), timeout=limit
-        )
-        over = Viewer(screen).show(updates)
-    client.settle(run_id)
+    limit = client.config.values.run.wait_timeout if timeout is None else timeout
+    attempt = max(1, len(run.attempts))
+    try:
+        with detaching(run_id, name):
+            updates = client.follow(run_id, is_owner=True, attempt=attempt, timeout=limit)
+            over = Viewer(screen).show(updates)
+    finally:
+        client.settle(run_id)  # the user knows of it: but for who is killed, who types it anew
     if over is not None and over.last is not None and over.last.rental is not None:
         from runctl.cli.rented import see_end  # noqa: PLC0415 - only where it is rented
 

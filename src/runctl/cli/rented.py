@@ -12,7 +12,7 @@ from runctl.cli.consent import yes_option
 from runctl.cli.invocation import Invocation
 from runctl.cli.launching import carry_out
 from runctl.cli.parameters import together
-from runctl.cli.renting import agree, asker, read_wish, renting_options
+from runctl.cli.renting import agree, asker, price_lines, read_wish, renting_options
 from runctl.errors import UsageError
 
 if TYPE_CHECKING:
@@ -40,7 +40,10 @@ def rent_for(
 
     wish = wish_for(client, options, client.config.values.run.on)
     wish, terms = find_terms(invocation, client, wish, options)
-    if not options["dry_run"]:
+    if options["dry_run"]:
+        for line in price_lines(terms.offers or (), wish):
+            invocation.screen.message(line)
+    else:
         agree(invocation, terms.offers or (), wish, is_given=options["yes"])
     carry_out(invocation, client, replace(request, wish=wish), options, terms)
 
@@ -75,9 +78,11 @@ def _with_end(wish: InstanceWish, *, is_kept: bool) -> InstanceWish:
     return replace(wish, ends_on_request=True, idle_stop=wish.idle_stop or IDLE_TIME)
 
 
-def check_unrented(context: click.Context, target: str) -> None:
+def check_unrented(
+    context: click.Context, target: str, allowed: frozenset[str] = frozenset()
+) -> None:
     """Raise UsageError if something was said about renting, and nothing is to be rented."""
-    for name in _renting_names():
+    for name in _renting_names() - allowed:
         if context.get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE:
             raise UsageError(
                 f"--{name.replace('_', '-')} is about renting, and {target} is there already",
@@ -93,13 +98,16 @@ def _renting_names() -> set[str]:
 def see_end(invocation: Invocation, client: Client, run: Run) -> None:
     """See that the instance of a run that is over ends, or say that it does not."""
     screen = invocation.screen
-    if run.last is None or run.last.rental is None or not run.last.rental.is_for_run:
+    if run.last is None or run.last.rental is None or run.spec.wish is None:
         return
     ident = run.last.instance
-    if not run.spec.ends_instance:
+    if not run.last.ends_instance:
         screen.note(f"{ident} is kept, and costs; to end it: runctl aws terminate {ident}")
         return
     with screen.working(f"waiting until {ident} has ended"):
         found = client.see_end(run)
-    if found is not None:
-        screen.note(f"{ident} is {found.state.value}")
+    if found is None:
+        return
+    screen.note(f"{ident} is {found.state.value}")
+    if found.state.value == "running":
+        screen.warn(f"{ident} stays, for another run is on it; see runctl aws status {ident}")

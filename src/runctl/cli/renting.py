@@ -193,7 +193,8 @@ def agree(
     for line in price_lines(offers, wish):
         (screen.note if is_given else screen.message)(line)  # who is asked has to see it
     what = "the first of these that can be had" if len(offers) > 1 else offers[0].type
-    require_consent(screen, f"Rent {what}?", is_given=is_given)
+    hint = "what it costs is said above: type the same with --yes"
+    require_consent(screen, f"Rent {what}?", is_given=is_given, hint=hint)
 
 
 def price_lines(offers: Sequence[Offer], wish: InstanceWish) -> Iterator[str]:

@@ -11,7 +11,7 @@ from runctl.cli.command import Command
 from runctl.cli.invocation import Invocation, pass_invocation
 from runctl.cli.launching import attach
 from runctl.cli.parameters import run_argument, wait_timeout
-from runctl.cli.rented import find_terms, rented_options, wish_for
+from runctl.cli.rented import check_unrented, find_terms, rented_options, wish_for
 from runctl.cli.renting import agree, renting_settings
 
 if TYPE_CHECKING:
@@ -27,7 +27,9 @@ if TYPE_CHECKING:
 @wait_timeout
 @rented_options
 @pass_invocation
+@click.pass_context
 def resume(
+    context: click.Context,
     invocation: Invocation,
     /,
     run: str,
@@ -44,7 +46,7 @@ def resume(
     the same kind.
     """
     client, terms = invocation.client(renting_settings(options)), None
-    wish = _read_wish(client, run, on, options)
+    wish = _read_wish(context, client, run, on, options)
     if wish is not None:
         wish, terms = find_terms(invocation, client, wish, options)
         agree(invocation, terms.offers or (), wish, is_given=options["yes"])
@@ -54,9 +56,14 @@ def resume(
 
 
 def _read_wish(
-    client: Client, run: str, on: str | None, options: dict[str, Any]
+    context: click.Context, client: Client, run: str, on: str | None, options: dict[str, Any]
 ) -> InstanceWish | None:
-    """Return what is to be rented; None where there is an instance for the attempt."""
-    if on is not None:
-        return wish_for(client, options, on) if client.is_to_rent(on) else None
-    return client.wish_of_next(run)
+    """Return what is to be rented; None where there is an instance for the attempt.
+
+    What was rented for the last one is rented again as it was: nothing of it can be changed.
+    """
+    wish = client.wish_of_next(run, on)
+    if on is not None and client.is_to_rent(on):
+        return wish_for(client, options, on)
+    check_unrented(context, on or "the instance that it goes on on", frozenset({"fallback"} if wish else ()))
+    return wish

@@ -96,11 +96,19 @@ class Client:
 
         What was not rented for the run stays, and so does what may hold work of a lost one.
         """
+        from runctl.engine.guarding import look  # noqa: PLC0415
         from runctl.engine.renting.attempts import due_to_end, see_end  # noqa: PLC0415
         from runctl.engine.session import provider_of  # noqa: PLC0415
 
-        ident = due_to_end(run)
-        return None if ident is None else see_end(provider_of(self._session, run.spec), ident)
+        ident, session = due_to_end(run), self._session
+        if ident is None:
+            return None
+
+        def is_in_use(instance: Instance) -> bool:
+            seen = look(session, [instance])  # what cannot be known is a reason to leave it
+            return bool(seen.runs.get(ident) or seen.problems.get(ident))
+
+        return see_end(provider_of(session, run.spec), ident, is_in_use)
 
     def settle(self, run_id: str) -> None:
         """Take in that the user knows of a run: the same request is a new one from now on."""

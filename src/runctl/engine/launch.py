@@ -104,6 +104,8 @@ def _launch(
 ) -> str:
     """Launch the run, or take up the one that is meant; return its id."""
     adopted = _adopt(spec, prepared.request, session) or _left_behind(session, intent)
+    if adopted is not None:
+        terms.tell(f"taking up run {adopted.spec.name} ({adopted.run_id}), which was begun before")
     if adopted is None or adopted.last is None:
         spec = adopted.spec if adopted else spec
         _launch_new(prepared, session, spec, secrets, terms)
@@ -131,10 +133,21 @@ def _intend(prepared: Prepared, session: Session, spec: Spec) -> Intent:
     folder = session.user_dir / "intents"
     intent = take_up(folder, asked, lambda: spec.run_id)
     left = _left_behind(session, intent)
-    if left is not None and left.is_over:
+    if left is not None and (left.is_over or _has_come_to_nothing(session, left)):
         intent.settle()
         intent = take_up(folder, asked, lambda: spec.run_id)
     return intent
+
+
+def _has_come_to_nothing(session: Session, run: Run) -> bool:
+    """Tell whether it was never started, and its instance is gone."""
+    is_pending = run.last is not None and run.last.state is State.PENDING
+    return is_pending and not is_revivable(session, run)
+
+
+def _is_same(run: Spec, asked: Spec) -> bool:
+    mine = (run.command, run.code.snapshot, run.target, run.wish)
+    return mine == (asked.command, asked.code.snapshot, asked.target, asked.wish)
 
 
 def _left_behind(session: Session, intent: Intent | None) -> Run | None:
@@ -192,10 +205,10 @@ def _adopt(spec: Spec, request: LaunchRequest, session: Session) -> Run | None:
         return None
     if run.is_over or run.spec.name != request.name:
         return None
-    if (run.spec.command, run.spec.code.snapshot) == (spec.command, spec.code.snapshot):
+    if _is_same(run.spec, spec):
         return run
     raise ConflictError(
-        f"a run named {request.name} is active, with other code or arguments",
+        f"a run named {request.name} is active, with other code, arguments or target",
         hint=f"runctl status {run.run_id}, or choose another --name",
         run=run.run_id,
     )

@@ -23,10 +23,14 @@ from runctl.store.ledger import next_claim
 
 @dataclass(frozen=True)
 class Placement:
-    """``rental`` is what the attempt pays for; None where nothing is paid."""
+    """``rental`` is what the attempt pays for; None where nothing is paid.
+
+    ``nonce``, if any, is that of the claim which is to be made at this place.
+    """
 
     instance: str
     rental: Rental | None = None
+    nonce: str = ""
 
 
 def is_to_rent(session: Session, target: str) -> bool:
@@ -53,9 +57,21 @@ def placed(session: Session, spec: Spec, attempt: int, terms: Terms) -> Iterator
     if spec.wish is None:
         yield on_instance(session, spec, _named(spec, provider))
         return
-    with rented_for(provider, spec, spec.wish, attempt, terms) as instance:
-        rental = _rental(instance, instance.launched_at or session.clock(), is_for_run=True)
-        yield Placement(instance.instance_id, rental)
+    nonce, wish = session.nonce(), spec.wish
+
+    def is_taken() -> bool:
+        return _is_claimed_by_another(session, spec.run_id, attempt, nonce)
+
+    with rented_for(provider, f"{spec.run_id}-{attempt}", wish, terms, is_taken) as instance:
+        since = instance.launched_at or session.clock()
+        rental = _rental(instance, since, ends_with_run=wish.ends_on_request)
+        yield Placement(instance.instance_id, rental, nonce)
+
+
+def _is_claimed_by_another(session: Session, run_id: str, attempt: int, nonce: str) -> bool:
+    """Tell whether somebody else starts this attempt: the instance is then his, too."""
+    claims = session.ledger.claims(run_id)
+    return len(claims) >= attempt and claims[attempt - 1].nonce != nonce
 
 
 def _named(spec: Spec, provider: Provider) -> str:
@@ -75,13 +91,25 @@ def _this_machine(provider: Provider, spec: Spec) -> Placement:
 
 def elsewhere(session: Session, spec: Spec, target: str) -> Placement:
     """Place the next attempt on the instance that a target such as ``aws:i-…`` names."""
-    name, _, named = target.partition(":")
-    if name != spec.target.partition(":")[0] or not named:
-        raise UsageError(
-            f"run {spec.name} is of {spec.target}; it cannot go on on {target!r}",
-            hint=f"runctl resume {spec.run_id} --on {spec.target.partition(':')[0]}:INSTANCE",
-        )
+    check_target(spec, target)
+    named = target.partition(":")[2]
+    if not named:
+        raise _wrong_target(spec, target)
     return on_instance(session, spec, named)
+
+
+def check_target(spec: Spec, target: str | None) -> None:
+    """Raise UsageError for a target that is of another provider than the run."""
+    if target is not None and target.partition(":")[0] != spec.target.partition(":")[0]:
+        raise _wrong_target(spec, target)
+
+
+def _wrong_target(spec: Spec, target: str) -> UsageError:
+    name = spec.target.partition(":")[0]
+    return UsageError(
+        f"run {spec.name} is of {spec.target}; it cannot go on on {target!r}",
+        hint=f"runctl resume {spec.run_id}" + ("" if name == "local" else f" --on {name}:INSTANCE"),
+    )
 
 
 def on_instance(session: Session, spec: Spec, named: str) -> Placement:
@@ -99,17 +127,17 @@ def on_instance(session: Session, spec: Spec, named: str) -> Placement:
             hint=f"aws ec2 create-tags --resources {instance.instance_id} "
             f"--tags Key=runctl:owner,Value={spec.owner}",
         )
-    return Placement(instance.instance_id, _rental(instance, session.clock(), is_for_run=False))
+    return Placement(instance.instance_id, _rental(instance, session.clock(), ends_with_run=False))
 
 
-def _rental(instance: Instance, since: datetime, *, is_for_run: bool) -> Rental:
+def _rental(instance: Instance, since: datetime, *, ends_with_run: bool) -> Rental:
     return Rental(
         type=instance.type,
         place=instance.place,
         is_spot=instance.is_spot,
         usd_per_hour=instance.usd_per_hour,
         since=since,
-        is_for_run=is_for_run,
+        ends_with_run=ends_with_run,
     )
 
 
@@ -118,7 +146,7 @@ def claim_on(
 ) -> Claim:
     """Return the claim of the next attempt, at its place."""
     wanted = Claim(
-        nonce=session.nonce(),
+        nonce=placement.nonce or session.nonce(),
         attempt=len(run.attempts) + 1,
         claimed_at=session.clock(),
         instance=placement.instance,

@@ -56,7 +56,7 @@ def _check_ends(seen: Occupancy) -> None:
     """Refuse to stop a run whose end is that of its instance, disks and all."""
     for ident, runs in seen.runs.items():
         for run in runs:
-            if run.spec.ends_instance:
+            if run.last is not None and run.last.ends_instance:
                 raise ConflictError(
                     f"run {run.spec.name} ends {ident} once it is over: it cannot be kept stopped",
                     hint=f"runctl aws terminate {ident} --force",

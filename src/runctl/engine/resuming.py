@@ -11,7 +11,7 @@ from msgspec.structs import replace
 from runctl.engine.follow import revive, will_retry
 from runctl.engine.instances import collect_secrets, has_started, is_revivable, start_attempt
 from runctl.engine.outcome import judge, lost_instance
-from runctl.engine.placing import Placement, claim_on, elsewhere, placed
+from runctl.engine.placing import Placement, check_target, claim_on, elsewhere, placed
 from runctl.engine.session import Session
 from runctl.errors import ObjectExists, RunActive, RunFinished, TryAgain
 from runctl.model.run import Run, State
@@ -73,6 +73,7 @@ def _placed(
 ) -> Iterator[Placement]:
     """Give where the next attempt goes: to the instance of the last, unless another is meant."""
     spec, last = run.spec, run.last
+    check_target(spec, on)
     if wish is None and on is not None:
         yield elsewhere(session, spec, on)
     elif wish is None and last is not None:
@@ -86,8 +87,12 @@ def _placed(
 
 
 def wish_of_next(session: Session, run_id: str, on: str | None) -> InstanceWish | None:
-    """Return what has to be rented for the next attempt; None if there is an instance for it."""
+    """Return what has to be rented for the next attempt; None if there is an instance for it.
+
+    UsageError where the run cannot go on on such a target at all.
+    """
     run = session.ledger.load(run_id)
+    check_target(run.spec, on)
     if on is not None or run.spec.wish is None:
         return None
     return None if run.last is not None and is_revivable(session, run) else run.spec.wish

@@ -48,7 +48,6 @@ def make_spec(prepared: Prepared, session: Session) -> Spec:
         ),
         gpus=request.gpus,
         wish=request.wish,
-        ends_instance=request.wish is not None and request.wish.ends_on_request,
         runctl_version=VERSION,
     )
 

@@ -53,7 +53,7 @@ def start(
         instance=instance,
         store=session.ledger.objects.url,
         is_exclusive=provider_of(session, spec).is_exclusive,
-        ends_instance=spec.ends_instance,
+        ends_instance=_is_to_end(session, spec.run_id, attempt),
         bucket=check_ledger(session),
         gpus=spec.gpus,
         is_queued=is_queued,
@@ -67,6 +67,12 @@ def start(
         with suppress(AuthError):  # who may not tag it has a run all the same
             provider.mark(instance, spec.run_id, attempt)
     return told
+
+
+def _is_to_end(session: Session, run_id: str, attempt: int) -> bool:
+    """Tell whether the attempt ends its instance: its claim knows what was rented for it."""
+    rental = session.ledger.claims(run_id)[attempt - 1].rental
+    return rental is not None and rental.ends_with_run
 
 
 def is_there(session: Session, run: Run) -> bool:

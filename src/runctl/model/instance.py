@@ -73,7 +73,7 @@ class Instance(Value, frozen=True, kw_only=True):
 class Rental(Value, frozen=True, kw_only=True):
     """What an attempt pays for: its instance, from ``since`` on, as its claim knows it.
 
-    ``is_for_run``: the instance was rented for the run, and was not there before.
+    ``ends_with_run``: it was rented for the run, and is to end once that is over.
     ``usd_per_hour`` of None is unknown, never 0.
     """
 
@@ -82,7 +82,7 @@ class Rental(Value, frozen=True, kw_only=True):
     is_spot: bool
     usd_per_hour: Decimal | None
     since: datetime
-    is_for_run: bool = False
+    ends_with_run: bool = False
 
 
 class Volume(Value, frozen=True, kw_only=True):

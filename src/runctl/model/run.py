@@ -87,6 +87,11 @@ class Attempt(Value, frozen=True, kw_only=True):
     end: AttemptEnded | None = None
     updated_at: datetime | None = None
 
+    @property
+    def ends_instance(self) -> bool:
+        """Whether its instance was rented for it, and is to end with it."""
+        return self.rental is not None and self.rental.ends_with_run
+
 
 class Run(Value, frozen=True, kw_only=True):
     """A run as its ledger tells it."""

@@ -67,7 +67,6 @@ class Spec(Record, frozen=True, kw_only=True):
     """The whole request.
 
     ``wish``: what is rented for each attempt; None where the target is there already.
-    ``ends_instance``: once the run is over, its instance is to end.
     """
 
     run_id: str
@@ -82,6 +81,5 @@ class Spec(Record, frozen=True, kw_only=True):
     checkpoint: CheckpointWish = CheckpointWish()
     limits: Limits = Limits()
     gpus: tuple[int, ...] = ()
-    ends_instance: bool = False
     wish: InstanceWish | None = None
     runctl_version: str

@@ -14,7 +14,7 @@ class InstanceWish(Value, frozen=True, kw_only=True):
     ``image``: an id, or one of the names that the provider knows. ``gpu`` is a name such as
     ``L4``; ``gpu_count``, ``cpus`` and ``memory_gib`` are the least that will do.
     What ends the instance by itself: ``ttl`` counts from its first boot, ``idle_stop`` from when
-    no run was on it; with ``ends_on_request`` a run ends it (``Spec.ends_instance``).
+    no run was on it; with ``ends_on_request`` the run that it is rented for ends it.
     ``max_cost``, in US dollars, shortens ``ttl`` by the price of the offer that is taken.
     """
 

@@ -8,55 +8,85 @@ from contextlib import contextmanager
 from datetime import timedelta
 
 from runctl.engine.renting.choosing import Rented, rent
-from runctl.engine.renting.readiness import await_ready
-from runctl.errors import RunctlError
+from runctl.engine.renting.readiness import UNKNOWN_S, await_ready
+from runctl.errors import NotFoundError, RunctlError, TransportError, TryAgain
 from runctl.model.instance import GONE, Instance
-from runctl.model.quantities import format_usd
+from runctl.model.quantities import format_duration, format_usd
 from runctl.model.run import Run, State
-from runctl.model.spec import Spec
 from runctl.model.terms import Terms
 from runctl.model.wish import InstanceWish
 from runctl.providers.api import Provider
 
 BOOT_TIME = timedelta(minutes=10)
-OWN_END_S, LOOK_S = 45.0, 0.5
-"""How long an instance that its run has ended may take to shut down by itself."""
+OWN_END_S, LOOK_S = 120.0, 0.5
+"""How long an instance may take to end by itself: its keeper gives runs 90 s of it."""
 
 
 @contextmanager
 def rented_for(
-    provider: Provider, spec: Spec, wish: InstanceWish, attempt: int, terms: Terms
+    provider: Provider,
+    token: str,
+    wish: InstanceWish,
+    terms: Terms,
+    is_taken: Callable[[], bool],
 ) -> Iterator[Instance]:
-    """Give an instance that is ready; the same attempt never rents a second one.
+    """Give an instance that is ready; the same token never rents a second one.
 
-    Raises what ``rent`` and ``await_ready`` raise.
+    It is ended where what it is for fails, unless it is to be kept, or ``is_taken``: somebody
+    else who had the same in mind uses it. Raises what ``rent`` and ``await_ready`` raise.
     """
-    rented = _rent(provider, spec, wish, attempt, terms)
-    terms.tell(_describe(rented.instance))
+    rented = _rent(provider, token, wish, terms)
     ident = rented.instance.instance_id
     try:
+        terms.tell(_describe(rented.instance))
         yield await_ready(provider, ident, BOOT_TIME)
-    except BaseException:
-        if spec.ends_instance:
-            _give_back(provider, ident, terms.tell)
+    except BaseException as error:
+        is_ended = wish.ends_on_request and _give_back(provider, ident, terms.tell, is_taken)
+        if is_ended and isinstance(error, TryAgain):
+            raise _never_ready(ident) from error
         raise
 
 
-def _rent(provider: Provider, spec: Spec, wish: InstanceWish, attempt: int, terms: Terms) -> Rented:
+def _never_ready(ident: str) -> TransportError:
+    return TransportError(
+        f"{ident} has not answered within {format_duration(BOOT_TIME)}, and is ended",
+        hint="type the same again, or with another --ami",
+    )
+
+
+def _rent(provider: Provider, token: str, wish: InstanceWish, terms: Terms) -> Rented:
     offers = provider.offers(wish) if terms.offers is None else terms.offers
-    token = f"{spec.run_id}-{attempt}"
     return rent(provider, offers, wish, token, terms.tell, fallback=terms.fallback, ask=terms.ask)
 
 
-def _give_back(provider: Provider, ident: str, tell: Callable[[str], None]) -> None:
+def _give_back(
+    provider: Provider, ident: str, tell: Callable[[str], None], is_taken: Callable[[], bool]
+) -> bool:
     """End what was rented in vain; what made it vain is the error to be raised."""
     try:
-        provider.terminate(ident)
+        if is_taken():
+            tell(f"{ident} stays: somebody else has begun on it")
+            return False
+        _terminate(provider, ident)
     except RunctlError as error:
         tell(f"{ident} could not be ended, and costs on: {error.message}")
         tell(f"to end it: runctl aws terminate {ident}")
-    else:
-        tell(f"{ident} is ended")
+        return False
+    tell(f"{ident} is ended")
+    return True
+
+
+def _terminate(provider: Provider, ident: str) -> None:
+    """End an instance that may be so new that it is not known everywhere."""
+    deadline = time.monotonic() + UNKNOWN_S
+    while True:
+        try:
+            provider.terminate(ident)
+            return
+        except NotFoundError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(LOOK_S)
 
 
 def _describe(instance: Instance) -> str:
@@ -72,17 +102,21 @@ def due_to_end(run: Run) -> str | None:
     What was not rented for the run stays, and what may hold unsaved work of a lost one.
     """
     last = run.last
-    if last is None or last.rental is None or not last.rental.is_for_run:
+    if last is None or not last.ends_instance:
         return None
-    is_due = run.spec.ends_instance and run.is_over and run.state is not State.LOST
-    return last.instance if is_due else None
+    return last.instance if run.is_over and run.state is not State.LOST else None
 
 
-def see_end(provider: Provider, ident: str) -> Instance:
-    """Return the instance once it has ended by itself; where it does not, end it."""
+def see_end(provider: Provider, ident: str, is_in_use: Callable[[Instance], bool]) -> Instance:
+    """Return the instance once it has ended by itself; where it does not, end it.
+
+    One that is in use by then, by another run, stays.
+    """
     deadline = time.monotonic() + OWN_END_S
     while (found := provider.describe(ident)).state not in GONE:
         if time.monotonic() > deadline:
+            if is_in_use(found):
+                return found
             provider.terminate(ident)
         time.sleep(LOOK_S)
     return found
