@@ -65,5 +65,6 @@ def _read_wish(
     wish = client.wish_of_next(run, on)
     if on is not None and client.is_to_rent(on):
         return wish_for(client, options, on)
-    check_unrented(context, on or "the instance that it goes on on", frozenset({"fallback"} if wish else ()))
+    allowed = frozenset({"fallback"} if wish else ())
+    check_unrented(context, on or "the instance that it goes on on", allowed)
     return wish
