@@ -96,7 +96,11 @@ class BucketScene(Scene):
         return int(next(one["hits"] for one in found if one["id"] == fault))
 
     def cursor(self) -> str:
-        return str(self.cloud.control("GET", "events")["cursor"])
+        """Return where the events end by now; they come a page at a time."""
+        told = self.cloud.control("GET", "events")
+        while told["events"]:
+            told = self.cloud.control("GET", f"events?cursor={told['cursor']}")
+        return str(told["cursor"])
 
     def calls(self, cursor: str) -> list[str]:
         """Return the operations on this bucket since then."""

@@ -37,6 +37,7 @@ def in_s3(tmp_path: Path, local_cloud: CloudProcess, bucket: str) -> Iterator[Bu
 def scene(tmp_path: Path, local_cloud: CloudProcess) -> Iterator[SetupScene]:
     """Make a user of one's own in an account with nothing of his in it."""
     made = SetupScene(tmp_path, local_cloud)
+    made.clear()  # the bucket is shared by all of the account
     yield made
     local_cloud.control("POST", "faults/clear", {})
     made.clear()
