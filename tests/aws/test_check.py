@@ -108,3 +108,18 @@ def test_a_subnet_that_leads_nowhere_is_told(scene: SetupScene) -> None:
     assert "ssmmessages" in found["network"]["told"]
     assert "create-route" in found["network"]["fix"]
     assert found["security group"]["exit_code"] == 5  # it is of the default VPC
+
+
+def test_a_run_is_planned_without_what_a_launch_can_do_without(scene: SetupScene) -> None:
+    """Its VPC has a default group; without the profile there is no run at all."""
+    scene.set_up()
+    scene.write("script.py", "print()\n")
+    words = ("train", "script.py", "--on", "aws:m5.large", "--dry-run")
+    assert scene.type(*words, "--security-group", scene.name).returncode == 0
+    assert scene.type(*words, "--security-group", "absent").returncode == 4
+    scene.ec2.delete_security_group(GroupId=scene.group()["GroupId"])
+    assert scene.type(*words).returncode == 0
+    scene.iam.remove_role_from_instance_profile(InstanceProfileName=scene.name, RoleName=scene.name)
+    scene.iam.delete_instance_profile(InstanceProfileName=scene.name)
+    refused = scene.type(*words)
+    assert (refused.returncode, b"runctl aws setup" in refused.stderr) == (4, True)

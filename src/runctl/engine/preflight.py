@@ -41,26 +41,32 @@ def preflight(session: Session, wish: InstanceWish) -> list[Finding]:
     A wish without profile or groups means those of ``runctl aws setup``.
     """
     account = session.account()
-    found = [
-        judge("credentials", partial(look_at_caller, account), is_needed=True),
-        judge("region", partial(look_at_region, account)),
-    ]
+    found = _look_at_account(account)
     if all(one.verdict is not Verdict.FAILED for one in found):
-        found += _look_around(session, account, wish)
+        found += _look_for_essentials(session, account, wish)
+        found += _look_for_others(session, account, wish)
     return found
 
 
 def require(session: Session, wish: InstanceWish) -> list[Finding]:
     """Raise the first failure as the error that it would become, before it costs anything.
 
+    A launch goes on without the others: on another type or market, in its VPC's default group.
     Returns what is not known.
     """
-    found = preflight(session, wish)
+    account = session.account()
+    found = _look_at_account(account)
+    _raise_first(found)
+    found += _look_for_essentials(session, account, wish)
+    _raise_first(found)
+    return [one for one in found if one.verdict is Verdict.UNKNOWN]
+
+
+def _raise_first(found: Sequence[Finding]) -> None:
     for one in found:
         if one.verdict is Verdict.FAILED:
             kind = _ERRORS.get(one.exit_code, ProviderError)
             raise kind(f"{one.subject}: {one.told}", hint=one.fix or "runctl aws check")
-    return [one for one in found if one.verdict is Verdict.UNKNOWN]
 
 
 _ERRORS: dict[int, type[RunctlError]] = {
@@ -70,17 +76,33 @@ _ERRORS: dict[int, type[RunctlError]] = {
 }  # fmt: skip
 
 
-def _look_around(session: Session, account: Account, wish: InstanceWish) -> Iterator[Finding]:
+def _look_at_account(account: Account) -> list[Finding]:
+    return [
+        judge("credentials", partial(look_at_caller, account), is_needed=True),
+        judge("region", partial(look_at_region, account)),
+    ]
+
+
+def _look_for_essentials(
+    session: Session, account: Account, wish: InstanceWish
+) -> Iterator[Finding]:
     owner, url = owner_id(session.user_dir), session.ledger.objects.url
     yield judge("ledger", partial(look_at_ledger, account, url), is_needed=True)
     yield from _look_at_profile(account, find_place(account, owner), url, wish)
+    if wish.key_name is not None:
+        yield judge("key pair", partial(look_at_key, account, wish.key_name))
+    if wish.security_groups:
+        yield judge("security group", partial(look_at_groups, account, wish, owner))
+    yield judge("network", partial(look_at_network, account, wish))
+
+
+def _look_for_others(session: Session, account: Account, wish: InstanceWish) -> Iterator[Finding]:
     for type_ in wish.types:
         look = partial(look_at_quota, account, type_, is_spot=wish.is_spot)
         yield judge(f"quota of {type_}", look)
-    if wish.key_name is not None:
-        yield judge("key pair", partial(look_at_key, account, wish.key_name))
-    yield judge("security group", partial(look_at_groups, account, wish, owner))
-    yield judge("network", partial(look_at_network, account, wish))
+    if not wish.security_groups:
+        owner = owner_id(session.user_dir)
+        yield judge("security group", partial(look_at_groups, account, wish, owner))
 
 
 def _look_at_profile(

@@ -15,20 +15,27 @@ from runctl.providers.aws.preflight.network import find_subnets
 def look_at_groups(account: Account, wish: InstanceWish, owner: str) -> str:
     """Say which groups there are; NotFoundError, or ConflictError for those of another VPC."""
     vpc = find_subnets(account, wish)[0]["VpcId"]
-    name = security_group_name(owner)
-    by_name = [{"Name": "group-name", "Values": [name]}]
-    given = list(wish.security_groups)
-    asked: dict[str, Any] = {"GroupIds": given} if given else {"Filters": by_name}
-    with translated("the security groups cannot be looked at"):
-        found = account.client("ec2").describe_security_groups(**asked)["SecurityGroups"]
+    wanted = wish.security_groups or (security_group_name(owner),)
+    fix = f"aws ec2 describe-security-groups --filters Name=vpc-id,Values={vpc}"
+    found = [one for group in wanted for one in _find_groups(account, group)]
     if not found:
-        raise NotFoundError(f"there is no security group {name}", hint="runctl aws setup")
+        fix = fix if wish.security_groups else "runctl aws setup"
+        raise NotFoundError(f"there is no security group {', '.join(wanted)}", hint=fix)
     if not any(one["VpcId"] == vpc for one in found):
         raise ConflictError(
-            f"no security group {', '.join(given) or name} is in {vpc}, where instances would be",
-            hint=f"aws ec2 describe-security-groups --filters Name=vpc-id,Values={vpc}",
+            f"no security group {', '.join(wanted)} is in {vpc}, where instances would be",
+            hint=fix,
         )
     return ", ".join(f"{one['GroupName']} ({one['GroupId']})" for one in found)
+
+
+def _find_groups(account: Account, group: str) -> list[Any]:
+    """Return the groups of an id, or of a name: each VPC may have one."""
+    filter_name = "group-id" if group.startswith("sg-") else "group-name"
+    filters = [{"Name": filter_name, "Values": [group]}]
+    with translated("the security groups cannot be looked at"):
+        told = account.client("ec2").describe_security_groups(Filters=filters)
+    return list(told["SecurityGroups"])
 
 
 def look_at_key(account: Account, name: str) -> str:
