@@ -24,6 +24,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 TYPE = "m5.large"
 TRAINING = ("train.py", "--hyperparams", "epochs=2,checkpoint_every=30,log_every=15")
 LAST_STEP = 90
+BY_ITSELF = "Client.InstanceInitiatedShutdown"
 ROOT = pytest.mark.parametrize("cloud", ["root"], indirect=True)
 """What goes on on the instance is the same on each tier: once is enough."""
 FAILING = """\
@@ -123,7 +124,21 @@ def test_one_command_rents_trains_and_ends(trainee: Trainee) -> None:
     assert b"an hour" in done.stderr
     assert b"about $" in done.stderr
     trainee.check_nothing_is_left()
-    assert len(trainee.instances()) == 1
+    assert [one["StateReason"]["Code"] for one in trainee.instances()] == [BY_ITSELF]
+
+
+@ROOT
+def test_nobody_has_to_be_there_for_the_end(trainee: Trainee) -> None:
+    """The command line has gone before the script ends, and is not typed again."""
+    trainee.write("steps.py", STEPS)
+    words = ("--on", f"aws:{TYPE}", "--yes", "--no-install", "--detach", "--", "20")
+    run_id = trainee.ident("train", "steps.py", *words)
+    assert len(trainee.instances("running")) == 1
+    trainee.wait_for("the end of the instance", lambda: not trainee.instances(*LIVING))
+    assert [one["StateReason"]["Code"] for one in trainee.instances()] == [BY_ITSELF]
+    trainee.check_nothing_is_left()
+    assert trainee.told("status", run_id)["state"] == "succeeded"
+    assert trainee.committed_files(run_id)[-1]["last.json"] == b'{"step": 20}'
 
 
 def test_a_failing_script_ends_the_instance_too(trainee: Trainee) -> None:
