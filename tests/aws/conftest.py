@@ -10,6 +10,8 @@ import pytest
 
 from tests.aws.bucketscene import BucketScene
 from tests.aws.setupscene import SetupScene
+from tests.aws.visitors import KeyPair, own
+from tests.cloud_instances import Rig
 from tests.localcloud.conftest import local_cloud, new_cloud
 from tests.localcloud.process import CloudProcess
 
@@ -42,3 +44,27 @@ def scene(tmp_path: Path, local_cloud: CloudProcess) -> Iterator[SetupScene]:
     local_cloud.control("POST", "faults/clear", {})
     made.clear()
     made.end_all()
+
+
+@pytest.fixture(scope="module")
+def rig(local_cloud: CloudProcess) -> Iterator[Rig]:
+    """Make an instance that is Online, for all tests of a module."""
+    made = Rig(local_cloud)
+    assert made.world.instance  # made first: until it is, EC2 may not know its profile yet
+    yield made
+    assert made.world.end() == []
+
+
+@pytest.fixture(scope="module")
+def pair(rig: Rig) -> Iterator[KeyPair]:
+    """Make a key pair, and an instance that is reached by nothing else."""
+    made = KeyPair(rig)
+    yield made
+    made.end()
+
+
+@pytest.fixture
+def by_key(in_s3: BucketScene, rig: Rig, pair: KeyPair) -> Iterator[str]:
+    """Give an instance of the user's that is reached over SSH."""
+    with pair.held_by(in_s3):
+        yield own(in_s3, rig, pair.instance)

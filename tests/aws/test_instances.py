@@ -16,7 +16,6 @@ from tests.aws.ours import PATIENCE_S, await_online, launch_ours, ledger_rights,
 from tests.aws.visitors import on_terminal
 from tests.cli.projects import fill
 from tests.cloud_instances import Rig
-from tests.localcloud.process import CloudProcess
 
 pytestmark = pytest.mark.slow
 ENDED = ("shutting-down", "terminated")
@@ -37,14 +36,6 @@ save(10)
 while True:
     time.sleep(0.05)
 """
-
-
-@pytest.fixture(scope="module")
-def rig(local_cloud: CloudProcess) -> Iterator[Rig]:
-    made = Rig(local_cloud)
-    assert made.world.instance  # made first: until it is, EC2 may not know its profile yet
-    yield made
-    assert made.world.end() == []
 
 
 @pytest.fixture

@@ -9,7 +9,6 @@ import socket
 import subprocess
 import time
 import urllib.request
-from collections.abc import Iterator
 
 import pytest
 
@@ -17,7 +16,6 @@ from tests.aws.bucketscene import BucketScene
 from tests.aws.visitors import KeyPair, on_terminal, own
 from tests.cli.projects import fill
 from tests.cloud_instances import Rig
-from tests.localcloud.process import CloudProcess
 from tests.scene import RUNCTL
 
 pytestmark = pytest.mark.slow
@@ -32,28 +30,6 @@ mv "$PLUGIN_TOLD.$$" "$PLUGIN_TOLD.$$.words"
 [ -z "$PLUGIN_STAYS" ] || exec sleep 60
 exit "$PLUGIN_STATUS"
 """
-
-
-@pytest.fixture(scope="module")
-def rig(local_cloud: CloudProcess) -> Iterator[Rig]:
-    made = Rig(local_cloud)
-    assert made.world.instance  # made first: until it is, EC2 may not know its profile yet
-    yield made
-    assert made.world.end() == []
-
-
-@pytest.fixture(scope="module")
-def pair(rig: Rig) -> Iterator[KeyPair]:
-    made = KeyPair(rig)
-    yield made
-    made.end()
-
-
-@pytest.fixture
-def by_key(in_s3: BucketScene, rig: Rig, pair: KeyPair) -> Iterator[str]:
-    """Give an instance of the user's that is reached over SSH."""
-    with pair.held_by(in_s3):
-        yield own(in_s3, rig, pair.instance)
 
 
 @pytest.fixture

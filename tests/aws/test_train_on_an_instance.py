@@ -12,18 +12,9 @@ import pytest
 from tests.aws.bucketscene import BucketScene
 from tests.cli.projects import fill
 from tests.cloud_instances import Rig
-from tests.localcloud.process import CloudProcess
 
 pytestmark = pytest.mark.slow
 PATIENCE_S = 150.0
-
-
-@pytest.fixture(scope="module")
-def rig(local_cloud: CloudProcess) -> Iterator[Rig]:
-    made = Rig(local_cloud)
-    assert made.world.instance  # made first: until it is, EC2 may not know its profile yet
-    yield made
-    assert made.world.end() == []
 
 
 @pytest.fixture
