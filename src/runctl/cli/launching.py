@@ -20,6 +20,7 @@ from runctl.cli.parameters import (
     transport_option,
     wait_timeout,
 )
+from runctl.errors import Interrupted, TryAgain
 
 if TYPE_CHECKING:
     from runctl.client import Client
@@ -145,8 +146,8 @@ def attach(
 
     screen, run_id, name = invocation.screen, run.run_id, run.spec.name
     if is_detached:
-        client.settle(run_id)
         screen.show(describe_run(run), lambda: [f"{run_id}  {name}"], run_id)
+        client.settle(run_id)
         screen.note(f"to follow: runctl logs {run_id} -f; to end it: runctl stop {run_id}")
         return
     if not (screen.is_json or screen.is_text):
@@ -158,8 +159,10 @@ def attach(
         with detaching(run_id, name):
             updates = client.follow(run_id, is_owner=True, attempt=attempt, timeout=limit)
             over = Viewer(screen).show(updates)
-    finally:
-        client.settle(run_id)  # the user knows of it: but for who is killed, who types it anew
+    except (Interrupted, TryAgain):  # the user was told how to come back
+        client.settle(run_id)
+        raise
+    client.settle(run_id)
     if over is not None and over.last is not None and over.last.rental is not None:
         from runctl.cli.rented import see_end  # noqa: PLC0415 - only where it is rented
 
