@@ -151,6 +151,7 @@ def test_a_forced_stop_flushes_the_run_which_then_goes_on(
     started = in_s3.type("aws", "start", ident, "--wait", "--yes", timeout_s=PATIENCE_S)
     assert started.returncode == 0, started.stderr
     assert in_s3.type("resume", run_id, "--detach", timeout_s=PATIENCE_S).returncode == 0
+    in_s3.wait_for_event(run_id, "resume_chosen", 2)
     [chosen] = in_s3.bodies(run_id, "resume_chosen", 2)
     assert chosen["step"] == 120
 
