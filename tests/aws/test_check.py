@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
@@ -53,6 +55,35 @@ def test_a_right_that_the_role_lacks_is_printed(scene: SetupScene) -> None:
     assert status == 6
     [missing] = found["rights of the role"]["missing"]
     assert missing["Resource"] == f"arn:aws:s3:::{scene.bucket}/{scene.owner}/*"
+
+
+def test_an_instance_is_not_rented_where_it_could_not_be_reached(scene: SetupScene) -> None:
+    scene.set_up()
+    with _closed_subnet(scene) as subnet:
+        done = scene.type("aws", "create", "t3.micro", "--subnet", subnet, "--yes", "-o", "json")
+    error = json.loads(done.stdout)["error"]
+    assert done.returncode == 9
+    assert "leads neither to the internet nor to" in error["message"]
+    assert "aws ec2 create-route" in error["hint"]
+    assert scene.ec2.describe_instances()["Reservations"] == []
+
+
+@contextmanager
+def _closed_subnet(scene: SetupScene) -> Iterator[str]:
+    vpc = scene.ec2.create_vpc(CidrBlock="10.9.0.0/16")["Vpc"]["VpcId"]
+    subnet = scene.ec2.create_subnet(VpcId=vpc, CidrBlock="10.9.1.0/24")["Subnet"]["SubnetId"]
+    yield subnet
+    scene.ec2.delete_subnet(SubnetId=subnet)
+    scene.ec2.delete_vpc(VpcId=vpc)
+
+
+def test_a_right_that_a_new_instance_would_lack_is_told(scene: SetupScene) -> None:
+    scene.set_up()
+    scene.iam.delete_role_policy(RoleName=scene.name, PolicyName=f"runctl-{REGION}")
+    done = scene.type("aws", "create", "t3.micro", "--dry-run")
+    assert done.returncode == 0
+    assert "rights of the role" in done.stderr.decode()
+    assert "see runctl aws setup" in done.stderr.decode()
 
 
 def test_what_may_not_be_simulated_is_unknown(scene: SetupScene) -> None:

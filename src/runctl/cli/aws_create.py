@@ -20,6 +20,7 @@ from runctl.errors import Interrupted
 if TYPE_CHECKING:
     from runctl.client import Instances
     from runctl.model.instance import Instance, Offer
+    from runctl.model.setup import Finding
     from runctl.model.wish import InstanceWish
 
 
@@ -46,14 +47,24 @@ def create(invocation: Invocation, /, types: tuple[str, ...], **options: Any) ->
     """
     client = invocation.client(settings_of(options))
     instances, screen = client.instances(), invocation.screen
-    with screen.working("looking for offers"):
+    with screen.working("looking at what is needed, and for offers"):
         wish = instances.complete(read_wish(client, options, types=types, name=options["name"]))
         offers = instances.offers(wish)
+        for finding in client.aws_setup().examine(wish):
+            _tell(invocation, finding)
     if options["dry_run"]:
         _show_plan(invocation, offers, wish)
         return
     agree(invocation, offers, wish, is_given=options["yes"])
     _rent(invocation, instances, offers, wish, options)
+
+
+def _tell(invocation: Invocation, finding: Finding) -> None:
+    told = f"{finding.subject}: {finding.told}"
+    if finding.verdict.value == "failed":
+        invocation.screen.warn(f"{told}; see {finding.fix or 'runctl aws check'}")
+    else:
+        invocation.screen.detail(told)
 
 
 def _rent(

@@ -79,6 +79,12 @@ class AwsSetup:
 
         return require(self._session, wish)
 
+    def examine(self, wish: InstanceWish) -> list[Finding]:
+        """Raise what an instance cannot do without; return what else is missing or not known."""
+        from runctl.engine.preflight import examine  # noqa: PLC0415
+
+        return examine(self._session, wish)
+
     def remove(self, *, with_ledger: bool = False, is_dry_run: bool = False) -> TeardownReport:
         """Take away what ``make`` made. RefusedError while instances of the owner live.
 

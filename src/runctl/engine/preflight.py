@@ -34,6 +34,8 @@ from runctl.providers.aws.setup.policy import instance_statements, ledger_statem
 from runctl.store.place import is_bucket
 from runctl.store.s3 import split_url
 
+NETWORK = "network"
+
 
 def preflight(session: Session, wish: InstanceWish) -> list[Finding]:
     """Return what is there and what is missing; without credentials or region, that alone.
@@ -60,6 +62,22 @@ def require(session: Session, wish: InstanceWish) -> list[Finding]:
     found += _look_for_essentials(session, account, wish)
     _raise_first(found)
     return [one for one in found if one.verdict is Verdict.UNKNOWN]
+
+
+def examine(session: Session, wish: InstanceWish) -> list[Finding]:
+    """Raise what an instance by itself cannot do without; return the rest that is not well.
+
+    One that no run is started on from here needs neither a ledger nor rights in it; one with a
+    key pair may be reached by SSH in a network that has no way out.
+    """
+    account = session.account()
+    found = _look_at_account(account)
+    _raise_first(found)
+    found = list(_look_for_named(session, account, wish))
+    has_way_in = wish.key_name is not None
+    _raise_first([one for one in found if not (has_way_in and one.subject == NETWORK)])
+    found += _look_at_uses(session, account, wish)
+    return [one for one in found if one.verdict is not Verdict.OK]
 
 
 def _raise_first(found: Sequence[Finding]) -> None:
@@ -89,17 +107,34 @@ def _look_for_essentials(
     owner, url = owner_id(session.user_dir), session.ledger.objects.url
     yield judge("ledger", partial(look_at_ledger, account, url), is_needed=True)
     yield from _look_at_profile(account, find_place(account, owner), url, wish)
+    yield from _look_for_named(session, account, wish)
+
+
+def _look_for_named(session: Session, account: Account, wish: InstanceWish) -> Iterator[Finding]:
     if wish.key_name is not None:
         yield judge("key pair", partial(look_at_key, account, wish.key_name))
     if wish.security_groups:
+        owner = owner_id(session.user_dir)
         yield judge("security group", partial(look_at_groups, account, wish, owner))
-    yield judge("network", partial(look_at_network, account, wish))
+    yield judge(NETWORK, partial(look_at_network, account, wish))
 
 
-def _look_for_others(session: Session, account: Account, wish: InstanceWish) -> Iterator[Finding]:
+def _look_at_uses(session: Session, account: Account, wish: InstanceWish) -> Iterator[Finding]:
+    """Look at what matters once the instance is there: its role, how many there may be."""
+    if wish.instance_profile is not None:
+        place, url = find_place(account, owner_id(session.user_dir)), session.ledger.objects.url
+        yield from _look_at_profile(account, place, url, wish)
+    yield from _look_at_quotas(account, wish)
+
+
+def _look_at_quotas(account: Account, wish: InstanceWish) -> Iterator[Finding]:
     for type_ in wish.types:
         look = partial(look_at_quota, account, type_, is_spot=wish.is_spot)
         yield judge(f"quota of {type_}", look)
+
+
+def _look_for_others(session: Session, account: Account, wish: InstanceWish) -> Iterator[Finding]:
+    yield from _look_at_quotas(account, wish)
     if not wish.security_groups:
         owner = owner_id(session.user_dir)
         yield judge("security group", partial(look_at_groups, account, wish, owner))
@@ -108,15 +143,16 @@ def _look_for_others(session: Session, account: Account, wish: InstanceWish) -> 
 def _look_at_profile(
     account: Account, place: Place, url: str, wish: InstanceWish
 ) -> Iterator[Finding]:
-    name = wish.instance_profile or instance_profile_name(place.owner)
+    own_name = instance_profile_name(place.owner)
+    name = wish.instance_profile or own_name
     yield judge("instance profile", lambda: f"{name}, of {find_role(account, name).name}")
     try:
         role = find_role(account, name)
     except RunctlError:
         return  # there is no role whose rights could be asked for
-    wanted = _rights(place, url, is_own=wish.instance_profile is None)
+    wanted = _rights(place, url, is_own=name == own_name)
     fix = f"aws iam list-role-policies --role-name {role.name}"
-    fix = "runctl aws setup" if wish.instance_profile is None else fix
+    fix = "runctl aws setup" if name == own_name else fix
     yield judge("rights of the role", partial(look_at_rights, account, role, wanted, fix))
 
 
