@@ -22,6 +22,7 @@ SUBJECTS = (
     "rehearsing",
     "instances",
     "starting",
+    "monitoring",
     "storing",
 )
 
