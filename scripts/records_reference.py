@@ -24,6 +24,7 @@ from runctl.model import (
     machine,
     run,
     spec,
+    travel,
     views,
 )
 from runctl.model.codec import SCHEMA
@@ -56,7 +57,7 @@ not UTF-8; each of these stands as `\\xNN`, and a backslash as `\\\\`.
 | `blobs/<sha256>` | bytes; of a snapshot, one is its [Tree](#tree) |
 """
 SECTIONS: dict[str, tuple[ModuleType, ...]] = {
-    "What commands answer": (views, access),
+    "What commands answer": (views, travel, access),
     "Instances": (instance, instance_views, machine),
     "What a local cloud answers": (cloud,),
     "A run": (run,),

@@ -65,6 +65,8 @@ CASES = {
     "pull-json": ["pull", "alpha", "../fetched json", "-o", "json"],
     "plan": ["train", "my scripts/train.py", "--dry-run", "--hyperparams", "lr=1e-3", "--", "-x"],
     "plan-id": ["local", "my scripts/train.py", "--dry-run", "--name", "planned", "-o", "id"],
+    "sync": ["sync", "--dry-run", "--explain", "my scripts"],
+    "sync-json": ["sync", "--dry-run", "-o", "json"],
     "config-show": ["config", "show"],
     "config-show-origin": ["--color=never", "config", "show", "--origin"],
     "config-get": ["config", "get", "run.retries"],

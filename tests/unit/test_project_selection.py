@@ -221,8 +221,8 @@ def test_caches_environments_and_checkpoints_stay(root: Path, *, is_git: bool) -
         commit(root)
     found = select_files(root, own_folders=["out/states"])
     assert found.paths == [".runctl.toml", "out", "pkg/mod.py", "wandb.py"]
-    assert "virtual environment" in found.explain("myenv/bin/python")
-    assert "runctl writes" in found.explain("out/states/1.pt")
+    assert "virtual environment" in found.explain("myenv/bin/python")[1]
+    assert "runctl writes" in found.explain("out/states/1.pt")[1]
 
 
 def test_what_git_tracks_no_rule_of_ours_drops(root: Path) -> None:
@@ -232,7 +232,7 @@ def test_what_git_tracks_no_rule_of_ours_drops(root: Path) -> None:
     found = select_files(root, own_folders=["out/states"])
     assert {"checkpoints/last.pt", ".venv/lib/x.py"} < set(found.paths)
     assert "checkpoints/new.pt" not in found.paths
-    assert found.explain("checkpoints/last.pt") == "in: tracked by git"
+    assert found.explain("checkpoints/last.pt") == (True, "tracked by git")
 
 
 @pytest.mark.parametrize("is_git", [True, False])
@@ -261,8 +261,8 @@ def test_exclude_patterns_remove_even_what_is_tracked_or_included(root: Path) ->
     commit(root, "big")
     found = select_files(root, ["data/"], ["big/,*.tmp"])
     assert found.paths == [".gitignore", "data/c.csv", "t.py"]
-    assert found.explain("big/a.bin") == "out: excluded by 'big/'"
-    assert found.explain("data/c.csv") == "in: brought back by 'data/'"
+    assert found.explain("big/a.bin") == (False, "excluded by 'big/'")
+    assert found.explain("data/c.csv") == (True, "brought back by 'data/'")
 
 
 def test_a_required_file_travels_whatever_a_rule_says(root: Path) -> None:
@@ -306,7 +306,7 @@ def test_runctlignore_is_on_top_of_git(root: Path) -> None:
         "sub/y.md",
         "t.py",
     ]
-    assert found.explain("notes.md") == "out: .runctlignore, line 1: *.md"
+    assert found.explain("notes.md") == (False, ".runctlignore, line 1: *.md")
 
 
 def test_modes_links_sizes_and_empty_folders_are_kept(root: Path) -> None:

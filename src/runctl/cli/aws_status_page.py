@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from runctl.cli.aligned import Fact, align
 from runctl.cli.aws_pages import describe_volume, tell_market, tell_rate, tell_safe
-from runctl.cli.pages import Fact, align
 from runctl.cli.sentences import tell_age, tell_count
 from runctl.model.instance import Instance
 from runctl.model.instance_views import InstanceDetail

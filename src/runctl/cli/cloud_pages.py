@@ -8,7 +8,7 @@ from typing import Any
 
 from msgspec import structs
 
-from runctl.cli.pages import align
+from runctl.cli.aligned import align
 from runctl.cli.sentences import tell_count, tell_seconds
 from runctl.model.cloud import CloudEvent, CloudFault, CloudStatus, FaultOrder
 from runctl.model.quantities import format_size

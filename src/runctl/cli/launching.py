@@ -18,9 +18,10 @@ from runctl.cli.parameters import (
     split_lists,
     together,
     transport_option,
+    travel_options,
     wait_timeout,
 )
-from runctl.errors import Interrupted, TryAgain
+from runctl.errors import Interrupted, TryAgain, UsageError
 
 if TYPE_CHECKING:
     from runctl.client import Client
@@ -55,12 +56,7 @@ launch_options = together(
     ),
     click.option("--checkpoint-dir", metavar="FOLDER", help="Where the script saves."),
     click.option("--keep-last", type=click.IntRange(1), help="How many checkpoints are kept."),
-    click.option(
-        "--include-pattern", "--include", "include", multiple=True, help="Bring these files too."
-    ),
-    click.option(
-        "--exclude-pattern", "--exclude", "exclude", multiple=True, help="Leave these files here."
-    ),
+    travel_options,
     click.option("--max-time", type=Duration(has_none=True), help="End the run after this time."),
     wait_timeout,
     click.option("--retries", type=click.IntRange(0), help="Attempts after the first."),
@@ -68,7 +64,6 @@ launch_options = together(
     click.option("--gpus", metavar="0,1", help="The GPUs that the run claims."),
     click.option("--queue", is_flag=True, help="Wait where the GPUs are taken."),
     click.option("--dry-run", is_flag=True, help="Say what would be done; do nothing."),
-    click.option("--project-root", metavar="FOLDER", help="The folder whose files travel."),
     click.option("--python", metavar="VERSION", help="Such as 3.12."),
     click.option("--requirements", metavar="FILE", help="A requirements file, from the root."),
     click.option("--installer", type=click.Choice(["auto", "uv", "pip"]), help="What installs."),
@@ -102,6 +97,8 @@ def carry_out(
     if options["dry_run"]:
         _show_plan(invocation, client.plan(request))
         return
+    if request.explain:
+        raise UsageError("--explain belongs to a plan", hint="add --dry-run")
     with invocation.screen.working("starting the run"):
         run = client.train(request, terms)
     attach(invocation, client, run, is_detached=options["detach"], timeout=options["wait_timeout"])
@@ -119,6 +116,7 @@ def read_request(options: Mapping[str, Any]) -> LaunchRequest:
         project_root=options["project_root"],
         include=split_lists(options["include"]),
         exclude=split_lists(options["exclude"]),
+        explain=options["explain"],
     )
 
 

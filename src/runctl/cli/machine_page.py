@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import timedelta
 
-from runctl.cli.pages import align
+from runctl.cli.aligned import align
 from runctl.cli.render import Screen
 from runctl.cli.sentences import tell_count, tell_words
 from runctl.model.machine import (

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
+from runctl.cli.aligned import Fact, align
 from runctl.cli.sentences import (
     tell_age,
     tell_cost,
@@ -13,13 +14,12 @@ from runctl.cli.sentences import (
     tell_step,
     tell_words,
 )
+from runctl.cli.travel_pages import project_fact, travel_facts, travel_lines
 from runctl.model.hyperparams import format_hyperparams
 from runctl.model.instance import Rental
 from runctl.model.quantities import format_size, format_usd
 from runctl.model.run import Attempt, Run
 from runctl.model.views import LaunchPlan
-
-Fact = tuple[str, str | None]
 
 
 def plan_page(plan: LaunchPlan) -> Iterable[str]:
@@ -29,21 +29,19 @@ def plan_page(plan: LaunchPlan) -> Iterable[str]:
         if plan.git_commit
         else None
     )
-    largest = ", ".join(f"{path} {format_size(size)}" for path, size in plan.largest)
     return [
         *align(
             ("target", plan.target),
             ("name", plan.name),
-            ("project", f"{plan.project_root} ({plan.root_reason})"),
+            project_fact(plan),
             ("command", tell_words(plan.command)),
             ("in", plan.cwd),
-            ("files", f"{plan.file_count}, {format_size(plan.total_bytes)}"),
-            ("largest", largest or None),
+            *travel_facts(plan),
             ("environment", plan.environment),
             ("git", git),
             ("ledger", plan.ledger),
         ),
-        *(f"note: {note}" for note in plan.notes),
+        *travel_lines(plan),
         "nothing was started: this is --dry-run",
     ]
 
@@ -114,10 +112,3 @@ def _tell_rental(rental: Rental) -> str:
     price = rental.usd_per_hour
     cost = "unknown price" if price is None else f"{format_usd(price)} an hour"
     return f"{rental.type} in {rental.place}, {market}, {cost}"
-
-
-def align(*facts: Fact) -> Iterator[str]:
-    """Lines of names and values, without those that have none."""
-    known = [(name, value) for name, value in facts if value is not None]
-    width = max((len(name) for name, _ in known), default=0)
-    return (f"{name:<{width}}  {value}" for name, value in known)

@@ -195,3 +195,25 @@ transport_option = click.option(
 wait_timeout = click.option("--wait-timeout", type=Duration(), help="End only the waiting.")
 run_argument = click.argument("run", default="@last")
 needed_run = click.argument("run")
+travel_options = together(
+    click.option(
+        "--include-pattern",
+        "--include",
+        "include",
+        multiple=True,
+        metavar="GLOB,…",
+        help="Bring these files too, ignored or not.",
+    ),
+    click.option(
+        "--exclude-pattern",
+        "--exclude",
+        "exclude",
+        multiple=True,
+        metavar="GLOB,…",
+        help="Leave these files here.",
+    ),
+    click.option("--project-root", metavar="FOLDER", help="The folder whose files travel."),
+    click.option(
+        "--explain", multiple=True, metavar="PATH", help="With --dry-run: why it is in or out."
+    ),
+)

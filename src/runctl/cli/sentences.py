@@ -120,7 +120,12 @@ def tell_step(step: int | None) -> str:
 
 def tell_words(words: Sequence[str]) -> str:
     """A command as one would type it, on one line, whatever its words would do to a terminal."""
-    return _CONTROL.sub(lambda found: f"\\x{ord(found[0]):02x}", shlex.join(words))
+    return tell_path(shlex.join(words))
+
+
+def tell_path(path: str) -> str:
+    """A name as it is, on one line, whatever it would do to a terminal."""
+    return _CONTROL.sub(lambda found: f"\\x{ord(found[0]):02x}", path)
 
 
 def tell_count(count: int, noun: str) -> str:

@@ -9,6 +9,7 @@ from runctl.cli.command import LazyGroup
 COMMANDS = {
     "train": ("runctl.cli.train:train", "Run a training script, and follow it."),
     "local": ("runctl.cli.local:local", "Run a training script on this machine."),
+    "sync": ("runctl.cli.sync:sync", "Say what of the project would travel."),
     "runs": ("runctl.cli.runs:runs", "List runs, newest first."),
     "status": ("runctl.cli.status:status", "Show how a run stands."),
     "logs": ("runctl.cli.logs:logs", "Print what a run has printed."),

@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     from runctl.engine.session import Session
     from runctl.model.instance import Instance
     from runctl.model.terms import Terms
+    from runctl.model.travel import TravelPlan, TravelRequest
     from runctl.model.wish import InstanceWish
     from runctl.store.s3 import BucketAccess
 
@@ -75,7 +76,16 @@ class Client:
         """Say what ``train`` would do; nothing is written."""
         from runctl.engine import launch  # noqa: PLC0415
 
-        return launch.describe(*self._prepare(request))
+        return launch.describe(*self._prepare(request), self._cwd)
+
+    def plan_travel(self, request: TravelRequest) -> TravelPlan:
+        """Say what of the project here would travel, and why; nothing is written."""
+        from runctl.engine import travel  # noqa: PLC0415
+
+        root = travel.locate_project(self._cwd, request.project_root)
+        session = self._session_for(root.path)
+        selection = travel.choose_files(session, root, request.include, request.exclude)
+        return travel.plan_travel(session, root, selection, request.explain, self._cwd)
 
     def train(self, request: LaunchRequest, terms: Terms | None = None) -> Run:
         """Launch a run, or adopt the active one of the same name; return once it has started.

@@ -11,17 +11,18 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from msgspec.structs import replace
+from msgspec.structs import asdict, replace
 
 from runctl.engine.instances import collect_secrets, is_revivable, start_attempt
 from runctl.engine.outcome import judge, lost_instance
 from runctl.engine.placing import Placement, claim_on, placed
-from runctl.engine.preparing import Prepared, largest_files
+from runctl.engine.preparing import Prepared
 from runctl.engine.references import find_run
 from runctl.engine.renting.creation import asked_bytes, is_undecided
 from runctl.engine.renting.intents import Intent, take_up
 from runctl.engine.session import Session, provider_of
 from runctl.engine.specs import environment_wish, make_spec, name_stem, with_id
+from runctl.engine.travel import plan_travel
 from runctl.errors import ConflictError, RunctlError, RunNotFound
 from runctl.model.hyperparams import to_arguments
 from runctl.model.run import Attempt, Run, State, begin
@@ -31,7 +32,7 @@ from runctl.model.views import LaunchPlan, LaunchRequest
 from runctl.project import git_state
 
 
-def describe(prepared: Prepared, session: Session) -> LaunchPlan:
+def describe(prepared: Prepared, session: Session, cwd: Path) -> LaunchPlan:
     """Say what a launch would do."""
     from runctl.agent.environment import detect  # noqa: PLC0415 - a launch itself needs neither
     from runctl.agent.phases import settings_of  # noqa: PLC0415
@@ -40,11 +41,12 @@ def describe(prepared: Prepared, session: Session) -> LaunchPlan:
     git = git_state(root.path)
     script = root.path / root.script
     source = detect(root.path, script, settings_of(environment_wish(settings)))
+    explain = prepared.request.explain
+    travel = plan_travel(session, root, prepared.selection, explain, cwd)
     return LaunchPlan(
+        **asdict(travel),
         target=settings.run.on,
         name=prepared.request.name or f"{name_stem(root)}-…",
-        project_root=str(root.path),
-        root_reason=root.reason,
         script=root.script,
         cwd=prepared.cwd,
         command=(
@@ -52,16 +54,11 @@ def describe(prepared: Prepared, session: Session) -> LaunchPlan:
             *to_arguments(settings.run.hyperparams),
             *prepared.request.arguments,
         ),
-        file_count=len(prepared.selection.entries),
-        total_bytes=prepared.selection.total_bytes,
-        files=tuple(prepared.selection.paths),
-        largest=largest_files(prepared.selection),
         environment=source.reason,
         git_commit=git.commit if git else None,
         is_dirty=git.is_dirty if git else None,
         ledger=session.ledger.objects.url,
         settings={item.key: item.text for item in session.config.settings()},
-        notes=(*prepared.selection.notes, *session.config.notes),
     )
 
 

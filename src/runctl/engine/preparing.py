@@ -10,13 +10,11 @@ from pathlib import Path
 
 from runctl.config import Settings
 from runctl.engine.session import Session
-from runctl.errors import RefusedError, ScriptNotFound, UsageError
+from runctl.engine.travel import choose_files
+from runctl.errors import ScriptNotFound, UsageError
 from runctl.model.ids import is_run_name
-from runctl.model.quantities import format_size
 from runctl.model.views import LaunchRequest
-from runctl.project import ProjectRoot, Selection, find_root, select_files
-
-LARGEST = 5
+from runctl.project import ProjectRoot, Selection, find_root
 
 
 @dataclass(frozen=True)
@@ -67,34 +65,8 @@ def prepare(request: LaunchRequest, root: ProjectRoot, session: Session, cwd: Pa
             hint="use letters, digits, '.', '_' and '-', at most 63, a letter or digit first",
         )
     inside = os.path.relpath(cwd.resolve(), root.path)
-    selection = select_files(
-        root.path,
-        (*settings.code.include, *request.include),
-        (*settings.code.exclude, *request.exclude),
-        own_folders=_own_folders(root, session),
-        required=[root.script],
-    )
-    if selection.total_bytes > settings.code.max_bytes:
-        raise RefusedError(
-            f"the code is {format_size(selection.total_bytes)}, above the limit "
-            f"code.max_bytes = {format_size(settings.code.max_bytes)}; the largest file is "
-            f"{largest_files(selection)[0][0]}",
-            hint="runctl train … --exclude-pattern GLOB, or runctl config set code.max_bytes 5GiB",
-        )
+    selection = choose_files(session, root, request.include, request.exclude, [root.script])
     return Prepared(request, root, "." if inside.startswith("..") else inside, selection, settings)
-
-
-def _own_folders(root: ProjectRoot, session: Session) -> list[str]:
-    """Return what is written while runs go on, relative to the root: it is no code."""
-    found = [session.config.values.checkpoint.dir or ""]
-    if "://" not in session.ledger.objects.url:
-        found.append(os.path.relpath(os.path.realpath(session.ledger.objects.url), root.path))
-    return [folder for folder in found if folder not in ("", ".")]
-
-
-def largest_files(selection: Selection) -> tuple[tuple[str, int], ...]:
-    entries = sorted(selection.entries, key=lambda entry: -entry.size_bytes)[:LARGEST]
-    return tuple((entry.path, entry.size_bytes) for entry in entries)
 
 
 def _near(script: Path) -> str:

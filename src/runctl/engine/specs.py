@@ -88,6 +88,7 @@ def _store_code(prepared: Prepared, session: Session) -> Code:
         tree_bytes=part.size_bytes,
         file_count=len(tree.entries),
         total_bytes=tree.total_bytes,
+        root=escape_name(str(prepared.root.path)),
         git_commit=git.commit if git else None,
         is_dirty=git.is_dirty if git else None,
     )

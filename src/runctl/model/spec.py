@@ -25,12 +25,16 @@ class Command(Value, frozen=True, kw_only=True):
 
 
 class Code(Value, frozen=True, kw_only=True):
-    """Which code: the tree record's digest and size in the store, and where git stood."""
+    """Which code: the tree record's digest and size in the store, and where git stood.
+
+    ``root``: the project's folder on the machine that it was taken from, escaped as all text is.
+    """
 
     snapshot: str
     tree_bytes: int
     file_count: int
     total_bytes: int
+    root: str = ""
     git_commit: str | None = None
     is_dirty: bool | None = None
 

@@ -8,6 +8,7 @@ from datetime import datetime
 from runctl.model.codec import Value
 from runctl.model.events import Event
 from runctl.model.run import Run, State
+from runctl.model.travel import TravelPlan
 from runctl.model.wish import InstanceWish
 
 
@@ -23,29 +24,23 @@ class LaunchRequest(Value, frozen=True, kw_only=True):
     resume_from: str | None = None  # a checkpoint file or folder on this machine
     include: tuple[str, ...] = ()  # patterns beside those of the settings
     exclude: tuple[str, ...] = ()
+    explain: tuple[str, ...] = ()  # paths for a plan to explain
     wish: InstanceWish | None = None  # what is rented, where the target is not there already
 
 
-class LaunchPlan(Value, frozen=True, kw_only=True):
+class LaunchPlan(TravelPlan, frozen=True, kw_only=True):
     """What a launch would do: shown by ``--dry-run``, carried out by ``launch``."""
 
     target: str
     name: str
-    project_root: str
-    root_reason: str
     script: str
     cwd: str
     command: tuple[str, ...]
-    file_count: int
-    total_bytes: int
-    files: tuple[str, ...]
-    largest: tuple[tuple[str, int], ...]
     environment: str
     git_commit: str | None
     is_dirty: bool | None
     ledger: str
     settings: dict[str, str]
-    notes: tuple[str, ...]
 
 
 class RunSummary(Value, frozen=True, kw_only=True):

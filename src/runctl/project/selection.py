@@ -7,6 +7,8 @@ from typing import Literal
 
 from msgspec import Struct
 
+from runctl.model.quantities import format_size
+
 Kind = Literal["file", "link", "folder"]
 
 
@@ -49,16 +51,27 @@ class Selection(Struct, frozen=True):
     def total_bytes(self) -> int:
         return sum(entry.size_bytes for entry in self.entries)
 
-    def explain(self, path: str) -> str:
-        """One line: why the path, relative to the root, is in or out."""
+    def explain(self, path: str) -> tuple[bool, str]:
+        """Say whether the path, relative to the root, is in, and why."""
         for entry in self.entries:
             if entry.path == path:
-                return f"in: {entry.reason}"
+                return True, entry.reason
+        inside = [one for one in self.entries if path == "." or one.path.startswith(path + "/")]
         above = {path, *(path[:i] for i, char in enumerate(path) if char == "/")}
         for skipped in sorted(self.skipped, key=lambda each: -len(each.path)):
             if skipped.path in above:
-                return f"out: {skipped.reason}"
-        prefix = path + "/"
-        if any(entry.path.startswith(prefix) for entry in self.entries):
-            return "in: a folder that holds selected files"
-        return "out: there is no such file"
+                return bool(inside), skipped.reason + self._tell_held(inside)
+        if inside:
+            return True, f"a folder in which {_count(inside)} travel" + self._tell_left(path)
+        return False, "there is no such file, or nothing in it that travels"
+
+    def _tell_held(self, inside: list[Selected]) -> str:
+        return f"; but {_count(inside)} in it travel" if inside else ""
+
+    def _tell_left(self, path: str) -> str:
+        left = sum(path == "." or one.path.startswith(path + "/") for one in self.skipped)
+        return f", and {left} stay" if left else ""
+
+
+def _count(inside: list[Selected]) -> str:
+    return f"{len(inside)} ({format_size(sum(one.size_bytes for one in inside))})"
