@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import timedelta
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from runctl.cli.consent import dry_run_option, yes_option
 from runctl.cli.invocation import Invocation
 from runctl.cli.parameters import (
     Duration,
@@ -63,7 +65,8 @@ launch_options = together(
     click.option("--grace", type=Duration(), help="From SIGTERM to SIGKILL."),
     click.option("--gpus", metavar="0,1", help="The GPUs that the run claims."),
     click.option("--queue", is_flag=True, help="Wait where the GPUs are taken."),
-    click.option("--dry-run", is_flag=True, help="Say what would be done; do nothing."),
+    dry_run_option,
+    yes_option,
     click.option("--python", metavar="VERSION", help="Such as 3.12."),
     click.option("--requirements", metavar="FILE", help="A requirements file, from the root."),
     click.option("--installer", type=click.Choice(["auto", "uv", "pip"]), help="What installs."),
@@ -99,9 +102,21 @@ def carry_out(
         return
     if request.explain:
         raise UsageError("--explain belongs to a plan", hint="add --dry-run")
+    accepting = make_terms(invocation, terms, is_given=options["yes"])
     with invocation.screen.working("starting the run"):
-        run = client.train(request, terms)
+        run = client.train(request, accepting)
     attach(invocation, client, run, is_detached=options["detach"], timeout=options["wait_timeout"])
+
+
+def make_terms(invocation: Invocation, terms: Terms | None, *, is_given: bool) -> Terms:
+    """Return the terms, with how the user is asked about what is better not sent."""
+    from dataclasses import replace  # noqa: PLC0415
+
+    from runctl.cli.acceptance import accept  # noqa: PLC0415
+    from runctl.model.terms import Terms  # noqa: PLC0415
+
+    how = partial(accept, invocation.screen, is_given=is_given)
+    return replace(terms or Terms(), accept=how)
 
 
 def read_request(options: Mapping[str, Any]) -> LaunchRequest:

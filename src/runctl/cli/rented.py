@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from runctl.cli.consent import yes_option
 from runctl.cli.invocation import Invocation
 from runctl.cli.launching import carry_out
 from runctl.cli.parameters import together
@@ -28,7 +27,6 @@ IDLE_TIME = timedelta(minutes=15)
 rented_options = together(
     renting_options,
     click.option("--keep", is_flag=True, help="Do not end the rented instance with the run."),
-    yes_option,
 )
 
 
@@ -92,7 +90,7 @@ def check_unrented(
 
 def _renting_names() -> set[str]:
     command = click.command()(rented_options(lambda: None))
-    return {one.name for one in command.params if one.name} - {"yes"}
+    return {one.name for one in command.params if one.name}
 
 
 def see_end(invocation: Invocation, client: Client, run: Run) -> None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from runctl.cli.command import Command
+from runctl.cli.consent import yes_option
 from runctl.cli.invocation import Invocation, pass_invocation
 from runctl.cli.launching import attach
 from runctl.cli.parameters import run_argument, wait_timeout
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 @click.option("--detach", is_flag=True, help="Return once the attempt has started.")
 @wait_timeout
 @rented_options
+@yes_option
 @pass_invocation
 @click.pass_context
 def resume(

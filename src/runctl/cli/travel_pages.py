@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from runctl.cli.aligned import Fact, align
 from runctl.cli.sentences import tell_count, tell_path
 from runctl.model.quantities import format_size
-from runctl.model.travel import Changes, TravelPlan
+from runctl.model.travel import Changes, Concerns, TravelPlan
 
 SHOWN = 10
 
@@ -46,7 +46,22 @@ def travel_lines(plan: TravelPlan) -> Iterator[str]:
         yield from _list_changes(plan.changes)
     for one in plan.explained:
         yield f"{'in' if one.is_in else 'out'}: {tell_path(one.path)}: {tell_path(one.reason)}"
+    label = "note" if plan.concerns.destination is None else "warning"
+    yield from (f"{label}: {line}" for line in concern_lines(plan.concerns))
     yield from (f"note: {tell_path(note)}" for note in plan.notes)
+
+
+def concern_lines(concerns: Concerns) -> Iterator[str]:
+    """What is better looked at before it is sent."""
+    for one in concerns.suspects[:SHOWN]:
+        line = f", line {one.line}," if one.line is not None else ""
+        tracked = " (git has it too)" if one.is_tracked else ""
+        yield f"{tell_path(one.path)}{line} looks like a secret: {one.what}{tracked}"
+    if len(concerns.suspects) > SHOWN:
+        yield f"{len(concerns.suspects) - SHOWN} more files look like secrets"
+    if concerns.is_large:
+        size, limit = format_size(concerns.total_bytes), format_size(concerns.warn_bytes)
+        yield f"the code is {size}, above code.warn_bytes = {limit}"
 
 
 def _list_changes(changes: Changes) -> Iterator[str]:

@@ -90,8 +90,9 @@ class Client:
     def train(self, request: LaunchRequest, terms: Terms | None = None) -> Run:
         """Launch a run, or adopt the active one of the same name; return once it has started.
 
-        With a ``wish`` an instance is rented, as the terms say. Until ``settle`` is called, or
-        the run is over, the same request of a later process is taken for this one, typed again.
+        With a ``wish`` an instance is rented, as the terms say. What looks like a secret, or is
+        much, is sent only if the terms accept it. Until ``settle`` is called, or the run is over,
+        the same request of a later process is taken for this one, typed again.
         """
         from runctl.engine.launch import launch  # noqa: PLC0415
         from runctl.model.terms import Terms  # noqa: PLC0415

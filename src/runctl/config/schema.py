@@ -43,6 +43,10 @@ class CodeSettings(Struct, frozen=True, kw_only=True):
 
     include: Annotated[tuple[str, ...], _about("patterns that bring ignored files back")] = ()
     exclude: Annotated[tuple[str, ...], _about("patterns of files that stay")] = ()
+    allow: Annotated[
+        tuple[str, ...], _about("patterns of files that travel though they look like secrets")
+    ] = ()
+    warn_bytes: Annotated[int, _about("a larger snapshot is asked about")] = 100 * 1024**2
     max_bytes: Annotated[int, _about("a larger snapshot is refused")] = 1024**3
 
 

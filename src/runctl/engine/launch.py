@@ -13,6 +13,7 @@ from pathlib import Path
 
 from msgspec.structs import asdict, replace
 
+from runctl.engine.concerns import require_acceptance
 from runctl.engine.instances import collect_secrets, is_revivable, start_attempt
 from runctl.engine.outcome import judge, lost_instance
 from runctl.engine.placing import Placement, claim_on, placed
@@ -78,6 +79,7 @@ def launch(prepared: Prepared, session: Session, terms: Terms) -> Launched:
     a call that rented an instance and was killed.
     """
     secrets = collect_secrets(prepared.settings.run.secrets, session.environ)
+    require_acceptance(session, prepared.selection, terms.accept)
     spec = make_spec(prepared, session)
     intent = _intend(prepared, session, spec) if spec.wish is not None else None
     if intent is not None:

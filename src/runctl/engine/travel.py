@@ -8,11 +8,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from runctl.engine.changes import changes_since_last
+from runctl.engine.concerns import concerns_of
 from runctl.engine.session import Session
 from runctl.errors import RefusedError, UsageError
 from runctl.model.quantities import format_size
 from runctl.model.travel import Explanation, Traveller, TravelPlan
-from runctl.project import ProjectRoot, Selection, find_root, select_files
+from runctl.project import ProjectRoot, Selection, find_root, pattern_of, select_files
 
 LARGEST = 5
 
@@ -44,7 +45,7 @@ def choose_files(
         raise RefusedError(
             f"the code of {root.path} is {format_size(selection.total_bytes)}, above the limit "
             f"code.max_bytes = {format_size(settings.max_bytes)}; the largest file is {largest}",
-            hint=f"leave it here: {shlex.join(['--exclude-pattern', '/' + largest])}; "
+            hint=f"leave it here: {shlex.join(['--exclude-pattern', pattern_of(largest)])}; "
             "or runctl config set code.max_bytes 5GiB",
         )
     return selection
@@ -70,6 +71,7 @@ def plan_travel(
         largest=largest_files(selection),
         explained=tuple(_explain(selection, path, cwd) for path in explain),
         changes=changes,
+        concerns=concerns_of(session, selection),
         notes=(*selection.notes, *session.config.notes, *notes),
     )
 

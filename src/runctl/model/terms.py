@@ -1,4 +1,4 @@
-"""What a user agrees to when something is rented, and how he is told of it."""
+"""What a user agrees to when something is rented or sent, and how he is told of it."""
 
 from __future__ import annotations
 
@@ -7,13 +7,21 @@ from dataclasses import dataclass
 from typing import Literal
 
 from runctl.model.instance import Offer
+from runctl.model.travel import Concerns
 
 Fallback = Literal["none", "on-demand", "ask"]
 Tell = Callable[[str], None]
 Ask = Callable[[str], bool]
 
 
+Accept = Callable[[Concerns], bool]
+
+
 def _stay_silent(_sentence: str) -> None: ...
+
+
+def _accept_nothing(_concerns: Concerns) -> bool:
+    return False
 
 
 @dataclass(frozen=True)
@@ -21,10 +29,12 @@ class Terms:
     """``offers`` are those that were agreed to, cheapest first; None takes what there is.
 
     ``fallback`` is what happens where there is no spot: ``ask`` gets the question, if there is
-    somebody to ask. ``tell`` gets a sentence for each thing that happens.
+    somebody to ask. ``tell`` gets a sentence for each thing that happens. ``accept`` hears of files
+    that look like secrets, and of much code, before any is sent; what it does not accept stays.
     """
 
     offers: Sequence[Offer] | None = None
     tell: Tell = _stay_silent
     fallback: Fallback = "none"
     ask: Ask | None = None
+    accept: Accept = _accept_nothing

@@ -45,6 +45,38 @@ class Changes(Value, frozen=True, kw_only=True):
         return len(self.added) + len(self.changed) + len(self.removed)
 
 
+class SuspectFile(Value, frozen=True, kw_only=True):
+    """A file that looks like a secret: what it seems to hold, and on which line.
+
+    ``line`` is None where the name tells. ``is_tracked``: git carries it too.
+    """
+
+    path: str
+    what: str
+    line: int | None
+    is_tracked: bool
+
+
+class Concerns(Value, frozen=True, kw_only=True):
+    """What is to be agreed to before the files are sent.
+
+    ``destination`` is where they would go; None if they stay on this machine.
+    """
+
+    destination: str | None
+    suspects: tuple[SuspectFile, ...]
+    total_bytes: int
+    warn_bytes: int
+
+    @property
+    def is_large(self) -> bool:
+        return self.total_bytes > self.warn_bytes
+
+    @property
+    def are_there(self) -> bool:
+        return bool(self.suspects) or self.is_large
+
+
 class TravelPlan(Value, frozen=True, kw_only=True):
     """What would travel from where, and why; paths are relative to ``project_root``.
 
@@ -60,4 +92,5 @@ class TravelPlan(Value, frozen=True, kw_only=True):
     largest: tuple[tuple[str, int], ...]
     explained: tuple[Explanation, ...]
     changes: Changes | None
+    concerns: Concerns
     notes: tuple[str, ...]

@@ -54,6 +54,11 @@ class Patterns:
         )
 
 
+def pattern_of(path: str) -> str:
+    """Return the pattern that matches this one path, relative to the root, and no other."""
+    return "/" + re.sub(r"([\\*?\[,])", r"\\\1", path)
+
+
 def _compile(globs: list[str], option: str) -> GitIgnoreSpec:
     from pathspec import GitIgnoreSpec  # noqa: PLC0415 - most commands are given no pattern
 
