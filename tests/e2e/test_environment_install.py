@@ -218,7 +218,7 @@ class TestSources:
         site.write("requirements.txt", "-e .\n")
         site.write("pyproject.toml", PYPROJECT)
         site.write("src/mine/__init__.py", "NAME = 'before'\n")
-        settings = msgspec.structs.replace(installer, requirements="requirements.txt")
+        settings = msgspec.structs.replace(installer, requirements=("requirements.txt",))
         prepared = site.prepare(settings)
         check_installed(site, prepared, "1.2.3")
         site.write("src/mine/__init__.py", "NAME = 'after'\n")
@@ -265,6 +265,63 @@ class TestFlags:
         prepared = site.prepare(Settings(install=False))
         assert prepared.python == Path(sys.executable)
         assert site.list_environments() == []
+
+
+class TestChosen:
+    def test_extras_and_groups_of_a_project(self, site: Site, installer: Settings) -> None:
+        site.write("pyproject.toml", CHOOSING)
+        for name in ("marker", "gauge", "beacon"):
+            build_wheel(site.wheels, name, "1.0")
+        plain = site.prepare(installer).packages
+        assert plain.keys() & {"signpost", "marker", "gauge", "beacon"} == {"signpost"}
+        chosen = msgspec.structs.replace(installer, extras=("fast",), groups=("all",))
+        assert {"signpost", "marker", "gauge", "beacon"} <= site.prepare(chosen).packages.keys()
+
+    def test_extras_and_groups_of_a_lock(self, site: Site) -> None:
+        site.write("pyproject.toml", CHOOSING)
+        for name in ("marker", "gauge", "beacon"):
+            build_wheel(site.wheels, name, "1.0")
+        site.uv("lock")
+        assert site.prepare().packages.keys() & {"marker", "gauge"} == set()
+        chosen = Settings(extras=("fast",), groups=("all",))
+        assert {"marker", "gauge", "beacon"} <= site.prepare(chosen).packages.keys()
+
+    @pytest.mark.parametrize("settings", [Settings(extras=("slow",)), Settings(groups=("slow",))])
+    def test_what_the_project_does_not_have_is_refused(
+        self, site: Site, settings: Settings
+    ) -> None:
+        site.write("pyproject.toml", CHOOSING)
+        with pytest.raises(PhaseFailed, match=r"has no (extra|group) slow"):
+            site.prepare(settings)
+
+    def test_extras_of_a_requirements_file_are_refused(self, site: Site) -> None:
+        site.write("requirements.txt", "signpost\n")
+        with pytest.raises(PhaseFailed, match=r"requirements\.txt decides"):
+            site.prepare(Settings(extras=("fast",)))
+
+    def test_several_requirements_files(self, site: Site, installer: Settings) -> None:
+        build_wheel(site.wheels, "marker", "1.0")
+        site.write("one.txt", "signpost==1.2.3\n")
+        site.write("deep/two.txt", "-r three.txt\n")
+        site.write("deep/three.txt", "marker\n")
+        both = msgspec.structs.replace(installer, requirements=("one.txt", "deep/two.txt"))
+        prepared = site.prepare(both)
+        assert {"signpost", "marker"} <= prepared.packages.keys()
+        assert prepared.source == "one.txt, deep/two.txt were asked for"
+
+
+class TestFresh:
+    def test_is_installed_anew_and_taken_from_then_on(
+        self, site: Site, installer: Settings
+    ) -> None:
+        site.write("requirements.txt", "signpost\n")
+        first = site.prepare(installer)
+        build_wheel(site.wheels, "signpost", "3.0.0")
+        assert site.prepare(installer).packages["signpost"] == "2.0.0"
+        fresh = site.prepare(msgspec.structs.replace(installer, is_fresh=True))
+        assert (fresh.is_cached, fresh.packages["signpost"]) == (False, "3.0.0")
+        assert site.prepare(installer).python == fresh.python
+        assert first.python.exists()  # a run may be using it
 
 
 class TestPipAlone:
@@ -476,6 +533,18 @@ mine = "mine:main"
 [build-system]
 requires = ["not-to-be-had"]
 build-backend = "not_to_be_had"
+"""
+CHOOSING = """
+[project]
+name = "mine"
+version = "0.1"
+requires-python = ">=3.11"
+dependencies = ["signpost==1.2.3"]
+[project.optional-dependencies]
+fast = ["marker"]
+[dependency-groups]
+all = ["gauge", {include-group = "more"}]
+more = ["beacon"]
 """
 WORKSPACE = """
 [project]

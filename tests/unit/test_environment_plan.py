@@ -24,7 +24,8 @@ def put(tree: Path, name: str, text: str = "") -> None:
 
 
 def read(tree: Path, script: str = "train.py") -> Recipe:
-    recipe = read_recipe(tree, detect(tree, Path(script), Settings()))
+    settings = Settings()
+    recipe = read_recipe(tree, detect(tree, Path(script), settings), settings)
     assert recipe is not None
     return recipe
 
@@ -211,7 +212,7 @@ class TestPython:
 
     def wish(self, tree: Path, asked: str | None = None) -> str | None:
         source = detect(tree, Path("train.py"), Settings())
-        recipe = read_recipe(tree, source)
+        recipe = read_recipe(tree, source, Settings())
         return read_wish(tree, tree / "train.py", source, recipe, asked).wanted
 
     @pytest.mark.parametrize(

@@ -49,7 +49,7 @@ def test_order_within_a_folder(tmp_path: Path) -> None:
     put(tmp_path, "train.py", "# /// script\n# dependencies = []\n# ///\n")
     assert find(tmp_path) == "script"
     put(tmp_path, "other.txt")
-    assert find(tmp_path, settings=Settings(requirements="other.txt")) == "requirements"
+    assert find(tmp_path, settings=Settings(requirements=("other.txt",))) == "requirements"
     assert find(tmp_path, settings=Settings(install=False)) == "none"
 
 
@@ -125,7 +125,7 @@ def test_what_is_malformed_is_told(tmp_path: Path, name: str, text: str, words: 
 
 def test_a_named_file_that_is_missing_is_told(tmp_path: Path) -> None:
     with pytest.raises(PhaseFailed, match=r"gpu\.txt"):
-        find(tmp_path, settings=Settings(requirements="gpu.txt"))
+        find(tmp_path, settings=Settings(requirements=("gpu.txt",)))
 
 
 def test_script_metadata_with_windows_line_ends(tmp_path: Path) -> None:
@@ -152,6 +152,6 @@ def test_lock_is_compared_with_the_project(tmp_path: Path, specifier: str, is_st
     source = detect(tmp_path, Path("train.py"), Settings())
     if is_stale:
         with pytest.raises(PhaseFailed, match="signpost"):
-            read_recipe(tmp_path, source)
+            read_recipe(tmp_path, source, Settings())
     else:
-        assert read_recipe(tmp_path, source) is not None
+        assert read_recipe(tmp_path, source, Settings()) is not None

@@ -103,7 +103,7 @@ class Phases:
             prepared = prepare(
                 self._folder.code,
                 self._folder.code / unescape_name(self._spec.command.script),
-                settings_of(self._spec.environment),
+                settings_of(self._spec.environment, self._plan.attempt),
                 envs_root=self._plan.envs_root,
                 base_python=Path(self._plan.base_python),
                 on_output=on_output,
@@ -144,14 +144,18 @@ class Phases:
         return Choice(manifest, checkpoints.fetch(manifest, self._folder.resume), {})
 
 
-def settings_of(wish: EnvironmentWish) -> Settings:
+def settings_of(wish: EnvironmentWish, attempt: int = 1) -> Settings:
+    """What is wanted of the environment; a later attempt takes what the first has made anew."""
     return Settings(
         install=wish.install,
         installer=wish.installer,  # type: ignore[arg-type]
         python=wish.python,
         requirements=wish.requirements,
+        extras=wish.extras,
+        groups=wish.groups,
         system_site_packages=wish.system_site_packages,
         no_deps=wish.no_deps,
+        is_fresh=wish.is_fresh and attempt == 1,
     )
 
 

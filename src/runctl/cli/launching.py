@@ -38,7 +38,6 @@ _SETTINGS = {
     "checkpoint_dir": "checkpoint.dir",
     "keep_last": "checkpoint.keep_last",
     "python": "environment.python",
-    "requirements": "environment.requirements",
     "installer": "environment.installer",
     "system_site_packages": "environment.system_site_packages",
     "no_deps": "environment.no_deps",
@@ -68,7 +67,12 @@ launch_options = together(
     dry_run_option,
     yes_option,
     click.option("--python", metavar="VERSION", help="Such as 3.12."),
-    click.option("--requirements", metavar="FILE", help="A requirements file, from the root."),
+    click.option(
+        "--requirements", metavar="FILE", multiple=True, help="A requirements file, from the root."
+    ),
+    click.option("--extra", metavar="NAME", multiple=True, help="An extra of the project."),
+    click.option("--group", metavar="NAME", multiple=True, help="A dependency group of it."),
+    click.option("--refresh-env", is_flag=True, help="Install anew, whatever is there."),
     click.option("--installer", type=click.Choice(["auto", "uv", "pip"]), help="What installs."),
     click.option(
         "--system-site-packages/--no-system-site-packages",
@@ -132,6 +136,7 @@ def read_request(options: Mapping[str, Any]) -> LaunchRequest:
         include=split_lists(options["include"]),
         exclude=split_lists(options["exclude"]),
         explain=options["explain"],
+        is_fresh=options["refresh_env"],
     )
 
 
@@ -139,6 +144,9 @@ def collect_settings(options: Mapping[str, Any]) -> dict[str, object]:
     settings: dict[str, object] = {key: options.get(name) for name, key in _SETTINGS.items()}
     settings["run.wait_timeout"] = options["wait_timeout"]
     settings["run.hyperparams"] = read_hyperparams(options["hyperparams"])
+    settings["environment.requirements"] = split_lists(options["requirements"]) or None
+    settings["environment.extras"] = split_lists(options["extra"]) or None
+    settings["environment.groups"] = split_lists(options["group"]) or None
     settings["run.env"] = read_env(options["env"]) or None
     settings["run.secrets"] = check_secrets(split_lists(options["secret"])) or None
     return settings

@@ -56,7 +56,11 @@ class EnvironmentSettings(Struct, frozen=True, kw_only=True):
     install: Annotated[bool, _about("install what the project declares")] = True
     installer: Annotated[Literal["auto", "uv", "pip"], _about("auto is uv, or else pip")] = "auto"
     python: Annotated[str | None, _about("a version, such as 3.12")] = None
-    requirements: Annotated[str | None, _about("a requirements file, from the root")] = None
+    requirements: Annotated[
+        tuple[str, ...], _about("requirements files, from the root; empty is what is declared")
+    ] = ()
+    extras: Annotated[tuple[str, ...], _about("extras of the project")] = ()
+    groups: Annotated[tuple[str, ...], _about("dependency groups of the project")] = ()
     system_site_packages: Annotated[bool, _about("keep the image's own packages")] = False
     no_deps: Annotated[bool, _about("install what is listed, and nothing that it needs")] = False
 

@@ -22,7 +22,7 @@ from runctl.engine.references import find_run
 from runctl.engine.renting.creation import asked_bytes, is_undecided
 from runctl.engine.renting.intents import Intent, take_up
 from runctl.engine.session import Session, provider_of
-from runctl.engine.specs import environment_wish, make_spec, name_stem, with_id
+from runctl.engine.specs import make_spec, name_stem, with_id
 from runctl.engine.travel import plan_travel
 from runctl.errors import ConflictError, RunctlError, RunNotFound
 from runctl.model.hyperparams import to_arguments
@@ -35,13 +35,8 @@ from runctl.project import git_state
 
 def describe(prepared: Prepared, session: Session, cwd: Path) -> LaunchPlan:
     """Say what a launch would do."""
-    from runctl.agent.environment import detect  # noqa: PLC0415 - a launch itself needs neither
-    from runctl.agent.phases import settings_of  # noqa: PLC0415
-
     root, settings = prepared.root, prepared.settings
     git = git_state(root.path)
-    script = root.path / root.script
-    source = detect(root.path, script, settings_of(environment_wish(settings)))
     explain = prepared.request.explain
     travel = plan_travel(session, root, prepared.selection, explain, cwd)
     return LaunchPlan(
@@ -55,7 +50,7 @@ def describe(prepared: Prepared, session: Session, cwd: Path) -> LaunchPlan:
             *to_arguments(settings.run.hyperparams),
             *prepared.request.arguments,
         ),
-        environment=source.reason,
+        environment=prepared.environment,
         git_commit=git.commit if git else None,
         is_dirty=git.is_dirty if git else None,
         ledger=session.ledger.objects.url,

@@ -9,8 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from runctl.config import Settings
+from runctl.engine.declaring import read_declaration
 from runctl.engine.session import Session
 from runctl.engine.travel import choose_files
+from runctl.engine.wishes import environment_wish
 from runctl.errors import ScriptNotFound, UsageError
 from runctl.model.ids import is_run_name
 from runctl.model.views import LaunchRequest
@@ -26,6 +28,7 @@ class Prepared:
     cwd: str
     selection: Selection
     settings: Settings
+    environment: str  # what decides it, and why
 
 
 def locate(request: LaunchRequest, cwd: Path) -> ProjectRoot:
@@ -65,8 +68,11 @@ def prepare(request: LaunchRequest, root: ProjectRoot, session: Session, cwd: Pa
             hint="use letters, digits, '.', '_' and '-', at most 63, a letter or digit first",
         )
     inside = os.path.relpath(cwd.resolve(), root.path)
-    selection = choose_files(session, root, request.include, request.exclude, [root.script])
-    return Prepared(request, root, "." if inside.startswith("..") else inside, selection, settings)
+    required = [root.script, *settings.environment.requirements]
+    selection = choose_files(session, root, request.include, request.exclude, required)
+    source = read_declaration(root, selection, environment_wish(settings, request))
+    inside = "." if inside.startswith("..") else inside
+    return Prepared(request, root, inside, selection, settings, source.reason)
 
 
 def _near(script: Path) -> str:

@@ -6,13 +6,14 @@ from pathlib import Path
 
 from msgspec.structs import replace
 
-from runctl.config import Settings, owner_id
+from runctl.config import owner_id
 from runctl.engine.preparing import Prepared
 from runctl.engine.session import Session
+from runctl.engine.wishes import environment_wish
 from runctl.model import VERSION
 from runctl.model.codec import escape_name
 from runctl.model.ids import make_run_id
-from runctl.model.spec import CheckpointWish, Code, Command, EnvironmentWish, Limits, Spec
+from runctl.model.spec import CheckpointWish, Code, Command, Limits, Spec
 from runctl.project import ProjectRoot, git_state
 from runctl.store.blobs import Blobs
 from runctl.store.snapshot import store_tree
@@ -34,7 +35,7 @@ def make_spec(prepared: Prepared, session: Session) -> Spec:
         target=settings.run.on,
         command=_command(prepared),
         code=_store_code(prepared, session),
-        environment=environment_wish(settings),
+        environment=environment_wish(settings, request),
         checkpoint=CheckpointWish(
             folder=escape_name(settings.checkpoint.dir) if settings.checkpoint.dir else None,
             keep_last=settings.checkpoint.keep_last,
@@ -91,16 +92,4 @@ def _store_code(prepared: Prepared, session: Session) -> Code:
         root=escape_name(str(prepared.root.path)),
         git_commit=git.commit if git else None,
         is_dirty=git.is_dirty if git else None,
-    )
-
-
-def environment_wish(settings: Settings) -> EnvironmentWish:
-    wish = settings.environment
-    return EnvironmentWish(
-        install=wish.install,
-        installer=wish.installer,
-        python=wish.python,
-        requirements=wish.requirements,
-        system_site_packages=wish.system_site_packages,
-        no_deps=wish.no_deps,
     )

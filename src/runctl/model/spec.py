@@ -40,14 +40,17 @@ class Code(Value, frozen=True, kw_only=True):
 
 
 class EnvironmentWish(Value, frozen=True, kw_only=True):
-    """How dependencies are to be installed."""
+    """How dependencies are to be installed; ``is_fresh``: whatever the instance has already."""
 
     install: bool = True
     installer: str = "auto"
     python: str | None = None
-    requirements: str | None = None
+    requirements: tuple[str, ...] = ()
+    extras: tuple[str, ...] = ()
+    groups: tuple[str, ...] = ()
     system_site_packages: bool = False
     no_deps: bool = False
+    is_fresh: bool = False
 
 
 class CheckpointWish(Value, frozen=True, kw_only=True):

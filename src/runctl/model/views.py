@@ -25,6 +25,7 @@ class LaunchRequest(Value, frozen=True, kw_only=True):
     include: tuple[str, ...] = ()  # patterns beside those of the settings
     exclude: tuple[str, ...] = ()
     explain: tuple[str, ...] = ()  # paths for a plan to explain
+    is_fresh: bool = False  # install, whatever the instance has already
     wish: InstanceWish | None = None  # what is rented, where the target is not there already
 
 

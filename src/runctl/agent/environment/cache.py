@@ -7,7 +7,8 @@ and built again. A second builder waits for the lock, then finds the first one's
 
 A complete environment is never changed by runctl. One that a run has changed since (``pip
 install`` from within the training) is no longer what is declared: it is left alone, as
-somebody may be using it, and the next generation ``<key>.1`` is built.
+somebody may be using it, and the next generation ``<key>.1`` is built. So is it where a new one
+is asked for; the newest is the one that is taken.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ import shutil
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import count
 from pathlib import Path
 
 import msgspec
@@ -46,13 +48,24 @@ class Complete(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 def find(root: Path, key: str) -> tuple[Path, Complete | None]:
     """The environment of ``key`` and its marker, or the folder to build it in and None."""
-    env, generation = root / key, 0
-    while (complete := _read_usable(env)) is not None:
-        if complete.packages == list_packages(env):
-            return env, complete
-        generation += 1
-        env = root / f"{key}.{generation}"
-    return env, None
+    free, found = find_free(root, key), None
+    for env in _iterate_generations(root, key):
+        if env == free:
+            break
+        complete = _read_usable(env)
+        if complete is not None and complete.packages == list_packages(env):
+            found = env, complete
+    return found or (free, None)
+
+
+def find_free(root: Path, key: str) -> Path:
+    """The folder of the next environment of ``key``: one that holds none that is whole."""
+    return next(env for env in _iterate_generations(root, key) if _read_usable(env) is None)
+
+
+def _iterate_generations(root: Path, key: str) -> Iterator[Path]:
+    yield root / key
+    yield from (root / f"{key}.{generation}" for generation in count(1))
 
 
 def read_marker(env: Path) -> Complete | None:

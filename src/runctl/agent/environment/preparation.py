@@ -68,7 +68,7 @@ def _decide(
     environ: Mapping[str, str],
 ) -> tuple[Source, Interpreter, Plan | None]:
     source = detect(tree, script, settings)
-    recipe = read_recipe(tree, source)
+    recipe = read_recipe(tree, source, settings)
     wish = read_wish(tree, script, source, recipe, settings.python)
     binary = uv.find_uv(environ) if settings.installer != "pip" else None
     memory = envs_root / _INTERPRETERS
@@ -86,17 +86,23 @@ def _realize(
     is_cancelled: IsCancelled,
     environ: Mapping[str, str],
 ) -> Prepared:
-    env, complete = cache.find(envs_root, plan.key)
+    env, complete = _look(plan, envs_root)
     if complete is not None:
         return _describe(plan, env, complete, environ, is_cached=True)
     with cache.hold(envs_root, plan.key, is_cancelled) as lock:
-        env, complete = cache.find(envs_root, plan.key)
+        env, complete = _look(plan, envs_root)
         if complete is not None:
             return _describe(plan, env, complete, environ, is_cached=True)
         on_output(_announce(plan, source))
         start = _make_runner(plan, lock, env, on_output, is_cancelled, environ)
         complete = _build(plan, source, env, start)
     return _describe(plan, env, complete, environ, is_cached=False)
+
+
+def _look(plan: Plan, envs_root: Path) -> tuple[Path, cache.Complete | None]:
+    if plan.settings.is_fresh:
+        return cache.find_free(envs_root, plan.key), None
+    return cache.find(envs_root, plan.key)
 
 
 def _make_runner(

@@ -11,6 +11,7 @@ import msgspec
 
 from runctl.agent.environment import requirements
 from runctl.agent.environment.failures import failed
+from runctl.agent.environment.groups import check_asked, check_declared, expand
 from runctl.agent.environment.lockfile import read_lock
 from runctl.agent.environment.metadata import (
     dump_canonical,
@@ -20,6 +21,7 @@ from runctl.agent.environment.metadata import (
     lift,
     read_uv_configuration,
 )
+from runctl.agent.environment.settings import Settings
 from runctl.agent.environment.sources import (
     Inline,
     Legacy,
@@ -43,7 +45,8 @@ class Recipe(msgspec.Struct, frozen=True):
     ``sync`` of the lock in ``folder``, or ``export`` of the ``target`` script. ``inputs``
     are names and bytes that decide the outcome; ``projects`` are the folders of those that are
     imported from ``import_roots`` in the tree; ``tied`` are projects in the tree that are
-    installed for real. ``needs_uv`` says why pip will not do.
+    installed for real; ``chosen`` are arguments that choose the project's extras and groups.
+    ``needs_uv`` says why pip will not do.
     """
 
     kind: str
@@ -56,21 +59,23 @@ class Recipe(msgspec.Struct, frozen=True):
     import_roots: tuple[Path, ...] = ()
     projects: tuple[Path, ...] = ()
     tied: tuple[Path, ...] = ()
+    chosen: tuple[str, ...] = ()
     needs_uv: str | None = None
     is_exact: bool = False
 
 
-def read_recipe(tree: Path, source: Source) -> Recipe | None:
+def read_recipe(tree: Path, source: Source, settings: Settings) -> Recipe | None:
     """What ``source`` asks for; None where nothing is to be installed."""
+    check_asked(source, settings)
     match source:
         case Nothing():
             return None
         case Inline():
             return _read_inline(tree, source)
         case Lock():
-            return _read_lock(tree, source)
+            return _read_lock(tree, source, settings)
         case Project():
-            return _read_project(tree, source)
+            return _read_project(tree, source, settings)
         case Requirements():
             return _read_requirements(tree, source)
         case Legacy():
@@ -101,10 +106,13 @@ def _read_inline(tree: Path, source: Inline) -> Recipe:
     )
 
 
-def _read_lock(tree: Path, source: Lock) -> Recipe:
+def _read_lock(tree: Path, source: Lock, settings: Settings) -> Recipe:
     locked = read_lock(tree, source)
     metadata = read_toml(tree / source.member / "pyproject.toml")
+    check_declared(metadata, settings)
+    chosen = _choose(settings)
     inputs = [
+        ("chosen", dump_canonical(chosen)),
         ("uv.lock", (tree / source.path).read_bytes()),
         ("member", source.member.encode()),
         ("groups", dump_canonical(metadata.get("dependency-groups"))),
@@ -118,28 +126,36 @@ def _read_lock(tree: Path, source: Lock) -> Recipe:
         import_roots=() if locked.compiled else locked.roots,
         projects=() if locked.compiled else locked.projects,
         tied=locked.compiled and (*locked.compiled, *locked.projects),
+        chosen=chosen,
         needs_uv=f"only uv can install {source.path}",
         is_exact=True,
     )
 
 
-def _read_project(tree: Path, source: Project) -> Recipe:
+def _choose(settings: Settings) -> tuple[str, ...]:
+    extras = (word for name in settings.extras for word in ("--extra", name))
+    return (*extras, *(word for name in settings.groups for word in ("--group", name)))
+
+
+def _read_project(tree: Path, source: Project, settings: Settings) -> Recipe:
     folder = (tree / source.path).parent
     metadata = read_toml(tree / source.path)
+    check_declared(metadata, settings)
     kind, requires = get_kind(source), metadata["project"].get("requires-python")
     configuration = tuple(read_uv_configuration(tree, folder))
     if get_uv_sources(metadata):
-        return _take_uv_project(source, folder, metadata, configuration)
-    lifted = lift(folder)
+        return _take_uv_project(source, folder, metadata, configuration, _choose(settings))
+    lifted, grouped = lift(folder, settings.extras), expand(metadata, settings.groups)
     if lifted is None:
-        return _tie(kind, folder, requires)
+        return _tie(kind, folder, requires, settings.extras, grouped)
+    lines = (*lifted.dependencies, *grouped)
     is_importable = is_package(metadata) or lifted.import_root != folder
     return Recipe(
         kind=kind,
         method="lines",
         folder=folder,
-        inputs=(("dependencies", dump_canonical(lifted.dependencies)), *configuration),
-        lines=lifted.dependencies,
+        inputs=(("dependencies", dump_canonical(lines)), *configuration),
+        lines=lines,
         requires_python=requires,
         import_roots=(lifted.import_root,) if is_importable else (),
         projects=(folder,) if is_importable else (),
@@ -147,20 +163,27 @@ def _read_project(tree: Path, source: Project) -> Recipe:
 
 
 def _take_uv_project(
-    source: Project, folder: Path, metadata: dict[str, Any], inputs: tuple[tuple[str, bytes], ...]
+    source: Project,
+    folder: Path,
+    metadata: dict[str, Any],
+    inputs: tuple[tuple[str, bytes], ...],
+    chosen: tuple[str, ...],
 ) -> Recipe:
     """A project whose packages come from places that only uv knows."""
-    dependencies = dump_canonical(metadata["project"].get("dependencies"))
+    project = metadata["project"]
+    declared = [project.get(name) for name in ("dependencies", "optional-dependencies")]
+    declared += [metadata.get("dependency-groups"), chosen]
     return Recipe(
         kind=get_kind(source),
         method="file",
         folder=folder,
-        inputs=(("dependencies", dependencies), *inputs),
+        inputs=(("dependencies", dump_canonical(declared)), *inputs),
         target=folder / "pyproject.toml",
-        requires_python=metadata["project"].get("requires-python"),
+        requires_python=project.get("requires-python"),
         import_roots=(find_import_root(folder, metadata),) if is_package(metadata) else (),
         projects=(folder,) if is_package(metadata) else (),
         tied=_list_local_sources(folder, metadata),
+        chosen=chosen,
         needs_uv=f"{source.path} has [tool.uv.sources]",
     )
 
@@ -168,6 +191,9 @@ def _take_uv_project(
 def _read_requirements(tree: Path, source: Requirements) -> Recipe:
     path = tree / source.path
     contents = requirements.read(path)
+    for other in source.others:
+        requirements.read_also(tree / other, contents)
+    is_file = not contents.projects and not source.others
     lifted = [(project, lift(project.folder, project.extras)) for project in contents.projects]
     extra: list[str] = []
     roots: list[Path] = []
@@ -185,14 +211,14 @@ def _read_requirements(tree: Path, source: Requirements) -> Recipe:
             taken.append((list(project.extras), parts.dependencies))
     return Recipe(
         kind=get_kind(source),
-        method="lines" if contents.projects else "file",
+        method="file" if is_file else "lines",
         folder=path.parent,
         inputs=(
             *_read_inputs(path, contents),
             ("lifted", dump_canonical(taken)),
             *read_uv_configuration(tree, path.parent),
         ),
-        lines=(*contents.lines, *extra) if contents.projects else (),
+        lines=() if is_file else (*contents.lines, *extra),
         target=path,
         import_roots=tuple(dict.fromkeys(roots)),
         projects=tuple(dict.fromkeys(folders)),
@@ -230,13 +256,20 @@ def lift_name(folder: Path) -> str:
     return str(name)
 
 
-def _tie(kind: str, folder: Path, requires: str | None) -> Recipe:
+def _tie(
+    kind: str,
+    folder: Path,
+    requires: str | None,
+    extras: tuple[str, ...] = (),
+    grouped: tuple[str, ...] = (),
+) -> Recipe:
+    named = f"[{','.join(extras)}]" if extras else ""
     return Recipe(
         kind=kind,
         method="lines",
         folder=folder,
-        inputs=(),
-        lines=(f"-e {folder}",),
+        inputs=(("chosen", dump_canonical([extras, grouped])),),
+        lines=(f"-e {folder}{named}", *grouped),
         requires_python=requires,
         tied=(folder,),
     )

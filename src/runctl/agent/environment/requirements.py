@@ -57,6 +57,11 @@ def read(path: Path) -> Contents:
     return contents
 
 
+def read_also(path: Path, contents: Contents) -> None:
+    """Read a further file into what was read before."""
+    _read_file(path, path.parent, contents)
+
+
 def join_lines(text: str) -> Iterator[str]:
     """Logical lines: continuations joined, comments and blank lines dropped."""
     joined = re.sub(r"\\\r?\n", " ", text)

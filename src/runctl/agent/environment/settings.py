@@ -13,17 +13,21 @@ Installer = Literal["uv", "pip"]
 class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """How the environment of one run is to be made.
 
-    ``requirements`` is relative to the project tree and, when given, wins over everything
+    ``requirements`` are relative to the project tree and, when given, win over everything
     that the project declares. ``python`` is a version (``3.12``), a specifier
-    (``>=3.11,<3.13``) or the path of an interpreter.
+    (``>=3.11,<3.13``) or the path of an interpreter. ``extras`` and ``groups`` are those of the
+    project. ``is_fresh`` installs although there is an environment already.
     """
 
     install: bool = True
     installer: Literal["auto", "uv", "pip"] = "auto"
     python: str | None = None
-    requirements: str | None = None
+    requirements: tuple[str, ...] = ()
+    extras: tuple[str, ...] = ()
+    groups: tuple[str, ...] = ()
     system_site_packages: bool = False
     no_deps: bool = False
+    is_fresh: bool = False
 
 
 class Prepared(msgspec.Struct, frozen=True):

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -57,10 +57,11 @@ class Project(msgspec.Struct, frozen=True, tag="pyproject"):
 
 
 class Requirements(msgspec.Struct, frozen=True, tag="requirements"):
-    """A requirements file."""
+    """A requirements file, and the ``others`` that were named with it."""
 
     path: str
     reason: str
+    others: tuple[str, ...] = ()
 
 
 class Legacy(msgspec.Struct, frozen=True, tag="setup.py"):
@@ -84,19 +85,25 @@ def get_kind(source: Source) -> str:
     return str(source.__struct_config__.tag)
 
 
-def detect(tree: Path, script: Path, settings: Settings) -> Source:
+IsThere = Callable[[Path], bool]
+
+
+def detect(
+    tree: Path, script: Path, settings: Settings, is_there: IsThere = Path.is_file
+) -> Source:
     """Find what decides the environment of ``script``, a path in ``tree`` (or relative to it).
 
+    ``is_there`` tells which files are seen: of a tree that is yet to travel, those that will.
     Raises PhaseFailed where the declaration is malformed, or one that cannot be honoured.
     """
     if not settings.install:
         return Nothing("installation is switched off")
-    if settings.requirements is not None:
-        return _take_named(tree, settings.requirements)
+    if settings.requirements:
+        return _take_named(tree, settings.requirements, is_there)
     if read_inline(tree / script) is not None:
         return Inline(_relative(tree, tree / script), "the script carries its own metadata")
     for folder in iterate_folders(tree, tree / script):
-        source = _look(tree, folder)
+        source = _look(tree, folder, is_there)
         if source is not None:
             return source
     return Nothing("the project declares no dependencies")
@@ -145,29 +152,31 @@ def _parse_block(script: Path, content: str) -> dict[str, Any]:
         ) from error
 
 
-def _take_named(tree: Path, name: str) -> Source:
-    if not (tree / name).is_file():
-        raise failed(
-            f"The requirements file {name} is not in the project.",
-            hint="name one by --requirements, relative to the project's root",
-        )
-    return Requirements(name, f"{name} was asked for")
+def _take_named(tree: Path, names: tuple[str, ...], is_there: IsThere) -> Source:
+    for name in names:
+        if not is_there(tree / name):
+            raise failed(
+                f"The requirements file {name} is not in the project.",
+                hint="name one by --requirements, relative to the project's root",
+            )
+    were = "was" if len(names) == 1 else "were"
+    return Requirements(names[0], f"{', '.join(names)} {were} asked for", names[1:])
 
 
-def _look(tree: Path, folder: Path) -> Source | None:
-    if (folder / "uv.lock").is_file():
+def _look(tree: Path, folder: Path, is_there: IsThere) -> Source | None:
+    if is_there(folder / "uv.lock"):
         return _take_lock(tree, folder)
     pyproject = folder / "pyproject.toml"
-    metadata = read_toml(pyproject) if pyproject.is_file() else {}
+    metadata = read_toml(pyproject) if is_there(pyproject) else {}
     if _declares_dependencies(metadata):
-        return _take_project(tree, folder)
-    if (folder / "requirements.txt").is_file():
+        return _take_project(tree, folder, is_there)
+    if is_there(folder / "requirements.txt"):
         path = _relative(tree, folder / "requirements.txt")
         return Requirements(path, f"{path} is the nearest declaration")
-    if (folder / "setup.py").is_file():
+    if is_there(folder / "setup.py"):
         path = _relative(tree, folder / "setup.py")
         return Legacy(path, f"{path} is the nearest declaration")
-    _refuse_foreign(tree, folder, metadata)
+    _refuse_foreign(tree, folder, metadata, is_there)
     return None
 
 
@@ -178,9 +187,9 @@ def _take_lock(tree: Path, folder: Path) -> Source:
     return Lock(path, _relative(tree, folder), f"{path} is the nearest declaration")
 
 
-def _take_project(tree: Path, folder: Path) -> Source:
+def _take_project(tree: Path, folder: Path, is_there: IsThere) -> Source:
     for above in iterate_folders(tree, folder):
-        if (above / "uv.lock").is_file() and _is_member(above, folder):
+        if is_there(above / "uv.lock") and _is_member(above, folder):
             path = _relative(tree, above / "uv.lock")
             member = _relative(tree, folder)
             return Lock(path, member, f"{member} is a member of the workspace that {path} locks")
@@ -200,14 +209,16 @@ def _declares_dependencies(metadata: Mapping[str, Any]) -> bool:
     return "dependencies" in project or "dependencies" in project.get("dynamic", ())
 
 
-def _refuse_foreign(tree: Path, folder: Path, metadata: Mapping[str, Any]) -> None:
+def _refuse_foreign(
+    tree: Path, folder: Path, metadata: Mapping[str, Any], is_there: IsThere
+) -> None:
     if "dependencies" in metadata.get("tool", {}).get("poetry", {}):
         raise failed(
             f"{_relative(tree, folder / 'pyproject.toml')} lists its dependencies for Poetry only.",
             hint="run `poetry export -o requirements.txt`, or move them to [project]",
         )
     for name, hint in _FOREIGN.items():
-        if (folder / name).is_file():
+        if is_there(folder / name):
             path = _relative(tree, folder / name)
             raise failed(f"{path} is not a declaration that can be installed here.", hint=hint)
 

@@ -35,7 +35,8 @@ def iterate_commands(plan: Plan, env: Path, lines: Path) -> Iterator[Command]:
     if recipe.method == "sync":
         is_whole = bool(recipe.tied)
         local = () if is_whole else ("--no-install-local",)
-        yield (str(plan.uv), "sync", "--frozen", *local, "--python", python)
+        words = (*local, *recipe.chosen)
+        yield (str(plan.uv), "sync", "--frozen", *words, "--python", python)
         return
     if recipe.method == "export":
         exact = ("--locked",) if recipe.is_exact else ()
@@ -43,7 +44,8 @@ def iterate_commands(plan: Plan, env: Path, lines: Path) -> Iterator[Command]:
         yield (str(plan.uv), "export", "--quiet", *exact, *script, "--output-file", str(lines))
     target = recipe.target if recipe.method == "file" else lines
     flags = ("--no-deps",) if plan.settings.no_deps else ()
-    yield (str(plan.uv), "pip", "install", "--python", python, *flags, "-r", str(target))
+    argv = (str(plan.uv), "pip", "install", "--python", python, *flags, "-r", str(target))
+    yield (*argv, *(recipe.chosen if recipe.method == "file" else ()))
 
 
 def _find_wheel() -> str | None:
