@@ -65,5 +65,5 @@ class Stage:
 
     def _pull_weights(self, run: str) -> str:
         folder = self.home / f"outputs-of-{run}"
-        self.ask("pull", run, str(folder))
+        self.ask("pull", run, "--into", str(folder))
         return hashlib.sha256((folder / "model.npz").read_bytes()).hexdigest()

@@ -118,7 +118,8 @@ def test_patterns_add_to_those_of_the_settings(project: Scene) -> None:
     project.write(".runctl.toml", '[code]\nexclude = ["a.txt"]\n')
     words = ["--exclude", "b.txt,c.txt", "--dry-run", "-o", "json"]
     plan = json.loads(project.type("train", "slow.py", *words).stdout)
-    assert [name for name in plan["files"] if name.endswith(".txt")] == ["d.txt"]
+    names = [one["path"] for one in plan["files"]]
+    assert [name for name in names if name.endswith(".txt")] == ["d.txt"]
 
 
 def test_flags_become_settings(project: Scene) -> None:

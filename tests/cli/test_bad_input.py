@@ -134,7 +134,7 @@ def test_what_the_machine_refuses_is_no_fault(project: Scene, words: list[str]) 
 def test_outputs_go_to_no_place_that_is_none(project: Scene, target: str) -> None:
     project.write("make.py", "import os\nopen(os.environ['RUNCTL_OUTPUT_DIR'] + '/o', 'w')\n")
     assert project.type("local", "make.py", "--name", "makes").returncode == 0
-    error = error_of(project.type("pull", "makes", target, "-o", "json"))
+    error = error_of(project.type("pull", "makes", "--into", target, "-o", "json"))
     assert error["exit_code"] in (2, 9)
     assert error["message"].startswith(f"{target} c")
 
@@ -180,8 +180,9 @@ def test_a_ledger_in_the_project_does_not_travel(project: Scene) -> None:
     for _ in range(2):
         assert project.type("local", "train.py").returncode == 0
     plan = json.loads(project.type("local", "train.py", "--dry-run", "-o", "json").stdout)
-    assert "train.py" in plan["files"]
-    assert not [path for path in plan["files"] if path.startswith("kept/ledger")]
+    paths = [one["path"] for one in plan["files"]]
+    assert "train.py" in paths
+    assert not [path for path in paths if path.startswith("kept/ledger")]
 
 
 def test_control_characters_do_not_reach_the_terminal(project: Scene) -> None:

@@ -61,8 +61,8 @@ CASES = {
     "ssh-bad-port": ["ssh", "alpha", "--forward", "http"],
     "ssh-port-twice": ["ssh", "alpha", "--forward", "6006", "--forward", "6006:80", "-o", "json"],
     "ssh-config-alone": ["ssh", "alpha", "--config", "--", "true"],
-    "pull": ["pull", "alpha", "../fetched"],
-    "pull-json": ["pull", "alpha", "../fetched json", "-o", "json"],
+    "pull": ["pull", "alpha", "--into", "../fetched"],
+    "pull-json": ["pull", "alpha", "--into", "../fetched json", "-o", "json"],
     "plan": ["train", "my scripts/train.py", "--dry-run", "--hyperparams", "lr=1e-3", "--", "-x"],
     "plan-id": ["local", "my scripts/train.py", "--dry-run", "--name", "planned", "-o", "id"],
     "sync": ["sync", "--dry-run", "--explain", "my scripts"],
@@ -107,7 +107,7 @@ def test_command(scene: Scene, golden: Golden, name: str) -> None:
 
 
 def test_pull_brings_the_bytes(scene: Scene) -> None:
-    assert scene.type("pull", "alpha", "../there").returncode == 0
+    assert scene.type("pull", "alpha", "--into", "../there").returncode == 0
     assert (scene.project.parent / "there/result.txt").read_text() == "done\n"
 
 

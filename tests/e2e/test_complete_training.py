@@ -216,5 +216,5 @@ def is_of(instance: dict[str, object], run_id: str) -> bool:
 def weights(user: Trainee, run_id: str) -> str:
     """Return the digest of the final weights."""
     folder = user.home / f"outputs-{run_id}"
-    user.told("pull", run_id, str(folder))
+    user.told("pull", run_id, "--into", str(folder))
     return hashlib.sha256((folder / "model.npz").read_bytes()).hexdigest()

@@ -132,5 +132,5 @@ def test_script_finds_its_folders_and_leaves_outputs(scene: Scene) -> None:
     assert scene.type("wait", run_id).returncode == 0
     assert scene.output(run_id).decode().split() == [run_id, "1"]
     target = scene.project / "pulled"
-    assert scene.type("pull", run_id, str(target)).returncode == 0
+    assert scene.type("pull", run_id, "--into", str(target)).returncode == 0
     assert (Path(target) / "deep" / "result.txt").read_text(encoding="utf-8") == "42"

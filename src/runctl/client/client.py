@@ -26,6 +26,7 @@ from runctl.model.views import (
     LaunchRequest,
     LocalCheckpoint,
     LogData,
+    PulledOutputs,
     Removed,
     RunSummary,
     Update,
@@ -293,11 +294,22 @@ class Client:
 
         return execute(self._session, self.find(reference), argv)
 
-    def outputs(self, reference: str, folder: Path) -> list[Path]:
-        """Bring the outputs of a run into a folder, verified; return their paths."""
-        from runctl.engine.execution import fetch_outputs  # noqa: PLC0415
+    def outputs(
+        self,
+        reference: str,
+        folder: Path | None = None,
+        *,
+        only: Sequence[str] = (),
+        is_dry_run: bool = False,
+    ) -> PulledOutputs:
+        """Bring the outputs of a run into a folder, verified; one named after the run unless given.
 
-        return fetch_outputs(self._session, self.find(reference), folder)
+        ``only``: files, folders and globs among them. What is there is never replaced:
+        ConflictError, unless it is the very same.
+        """
+        from runctl.engine.pulling import pull  # noqa: PLC0415
+
+        return pull(self._session, self.find(reference), folder, only, is_dry_run=is_dry_run)
 
     # -- checkpoints: ``target`` is a run, or a folder on this machine
 

@@ -1,19 +1,15 @@
-"""A command beside the training; and what the training has left behind."""
+"""A command beside the training, in its folder and environment."""
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 
 from runctl.agent.arrival import agent_command
 from runctl.engine.here import folder_of
 from runctl.engine.session import Session, connect, provider_of
-from runctl.errors import ConflictError, NotFoundError, TransportError, TryAgain, UsageError
+from runctl.errors import ConflictError, TryAgain
 from runctl.model.run import Attempt, Run
-from runctl.store import outputs as stored
-from runctl.store.blobs import Blobs
-from runctl.store.outputs import Outputs, read_outputs
 
 
 def execute(session: Session, run_id: str, argv: Sequence[str]) -> int:
@@ -44,27 +40,3 @@ def _execute_there(session: Session, run: Run, last: Attempt, argv: Sequence[str
     script = 'exec "$HOME/.runctl/agents/$0/bin/python" -I -u -m runctl.agent exec "$@"'
     command = ["sh", "-c", script, agent_name(), last.folder, "--", *argv]
     return connect(session, run.spec, last.instance).attach(command)
-
-
-def fetch_outputs(session: Session, run_id: str, folder: Path) -> list[Path]:
-    """Bring the outputs of the newest attempt that has any."""
-    run = session.ledger.load(run_id)
-    blobs = Blobs(session.ledger.objects, session.clock)
-    for attempt in reversed(run.attempts):
-        outputs = read_outputs(session.ledger, run_id, attempt.number)
-        if outputs is not None and outputs.files:
-            return _fetch(blobs, outputs, folder)
-    raise NotFoundError(f"run {run.spec.name} has left no outputs", run=run_id)
-
-
-def _fetch(blobs: Blobs, outputs: Outputs, folder: Path) -> list[Path]:
-    try:
-        return stored.fetch_outputs(blobs, outputs, folder)
-    except (FileExistsError, NotADirectoryError, IsADirectoryError, PermissionError) as error:
-        raise UsageError(
-            f"{folder} cannot be written: {error.strerror}", hint="runctl pull RUN FOLDER"
-        ) from error
-    except OSError as error:
-        raise TransportError(
-            f"{folder} could not be written: {error.strerror}", hint="runctl pull RUN FOLDER"
-        ) from error

@@ -139,6 +139,30 @@ class CheckpointPlace(Value, frozen=True, kw_only=True):
     notes: tuple[str, ...] = ()
 
 
+class OutputFile(Value, frozen=True, kw_only=True):
+    """An output: its name in the run, its place here, and whether it was here before."""
+
+    name: str
+    path: str
+    size_bytes: int
+    was_there: bool
+
+
+class PulledOutputs(Value, frozen=True, kw_only=True):
+    """The outputs of the newest attempt that has any, brought into ``folder``.
+
+    ``is_final`` is False while the run goes on: a later attempt may leave others.
+    """
+
+    run_id: str
+    attempt: int
+    folder: str
+    files: tuple[OutputFile, ...]
+    total_bytes: int
+    is_final: bool
+    is_dry_run: bool
+
+
 class LocalCheckpoint(Value, frozen=True, kw_only=True):
     """A checkpoint on this machine; ``passed_over`` has the newer ones that are not whole."""
 

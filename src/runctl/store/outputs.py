@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import secrets
 from collections.abc import Callable
 from pathlib import Path
 
@@ -78,21 +79,45 @@ def fetch_outputs(blobs: Blobs, outputs: Outputs, folder: Path) -> list[Path]:
     missing = [
         (file, path)
         for file, path in zip(outputs.files, paths, strict=True)
-        if not _is_there(file, path)
+        if not is_there(file, path)
     ]
     for file, path in missing:
-        fetch_file(blobs, file, path)
+        _fetch(blobs, file, path)
     return paths
 
 
-def _is_there(file: CheckpointFile, path: Path) -> bool:
+def _fetch(blobs: Blobs, file: CheckpointFile, path: Path) -> None:
+    """Write one file under a name of its own, and give it its name once it is whole."""
+    temporary = path.with_name(f".{secrets.token_hex(8)}.part")
+    try:
+        fetch_file(blobs, file, temporary)
+        _move(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _move(temporary: Path, path: Path) -> None:
+    """Give a file its name, unless something else has taken it meanwhile."""
+    try:
+        os.link(temporary, path)
+    except FileExistsError as error:
+        raise _is_taken(path) from error
+    except OSError:  # a file system without hard links
+        temporary.rename(path)
+
+
+def is_there(file: CheckpointFile, path: Path) -> bool:
     """Tell whether the very file is there already, or raise ConflictError if another one is."""
     if not path.is_symlink() and not path.exists():
         return False
     if path.is_file() and not path.is_symlink() and is_same_file(file, path):
         return True
-    raise ConflictError(
+    raise _is_taken(path)
+
+
+def _is_taken(path: Path) -> ConflictError:
+    return ConflictError(
         f"{path} is there already, and is something else",
-        hint="runctl pull RUN ANOTHER-FOLDER",
+        hint="runctl pull RUN --into ANOTHER-FOLDER",
         path=str(path),
     )
