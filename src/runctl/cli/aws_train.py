@@ -18,12 +18,19 @@ instance_argument = click.argument("instance")
 @click.command(cls=Command)
 @instance_argument
 @launch_options
+@click.option(
+    "--sync-code/--no-sync-code",
+    default=True,
+    help="Send the code of now, or use that of the project's last run on INSTANCE.",
+)
 @click.option("--wait", is_flag=True, help="Follow the run until it is over, and end as it does.")
 @pass_invocation
 def train(invocation: Invocation, /, instance: str, *, wait: bool, **options: Any) -> None:
     """Run SCRIPT on INSTANCE, and return once it has started.
 
-    The same as runctl train --on aws:INSTANCE --detach; with --wait, without --detach.
+    The same as runctl train --on aws:INSTANCE --detach; with --wait, without --detach. With
+    --no-sync-code the files here are not looked at: SCRIPT runs as the project's last run on
+    INSTANCE brought it.
 
     \b
     runctl aws train i-0123456789abcdef0 train.py --hyperparams epochs=5

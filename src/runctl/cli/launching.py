@@ -136,6 +136,7 @@ def read_request(options: Mapping[str, Any]) -> LaunchRequest:
         include=split_lists(options["include"]),
         exclude=split_lists(options["exclude"]),
         explain=options["explain"],
+        is_code_kept=not options.get("sync_code", True),
         is_fresh=options["refresh_env"],
     )
 

@@ -19,6 +19,7 @@ from runctl.model.hyperparams import format_hyperparams
 from runctl.model.instance import Rental
 from runctl.model.quantities import format_size, format_usd
 from runctl.model.run import Attempt, Run
+from runctl.model.travel import KeptCode
 from runctl.model.views import LaunchPlan
 
 
@@ -36,6 +37,7 @@ def plan_page(plan: LaunchPlan) -> Iterable[str]:
             project_fact(plan),
             ("command", tell_words(plan.command)),
             ("in", plan.cwd),
+            ("code", _tell_kept(plan.kept) if plan.kept else None),
             *travel_facts(plan),
             ("environment", plan.environment),
             ("git", git),
@@ -44,6 +46,10 @@ def plan_page(plan: LaunchPlan) -> Iterable[str]:
         *travel_lines(plan),
         "nothing was started: this is --dry-run",
     ]
+
+
+def _tell_kept(kept: KeptCode) -> str:
+    return f"that of run {kept.name} ({kept.run_id}), snapshot {kept.snapshot[:12]}; none is sent"
 
 
 def status_page(run: Run) -> Iterable[str]:
@@ -70,7 +76,8 @@ def _run_facts(run: Run) -> Iterator[Fact]:
     yield "hyperparams", format_hyperparams(spec.command.hyperparams) or None
     yield (
         "code",
-        f"{tell_count(spec.code.file_count, 'file')}, {format_size(spec.code.total_bytes)}",
+        f"{tell_count(spec.code.file_count, 'file')}, {format_size(spec.code.total_bytes)}"
+        + (f", that of run {spec.code.from_run}" if spec.code.from_run else ""),
     )
     yield "checkpoints", str(count)
     yield "cost", tell_cost(run)

@@ -40,10 +40,13 @@ def changes_since_last(
     return _compare(spec, before, selection), ()
 
 
-def specs_of(session: Session, root: Path) -> Iterator[Spec]:
-    """Yield the specs of the runs whose code came from this folder, newest first."""
+def specs_of(session: Session, root: Path, limit: int = LOOKED_THROUGH) -> Iterator[Spec]:
+    """Yield the specs of the runs whose code came from this folder, newest first.
+
+    ``limit``: how many runs of the ledger are looked through, whosever they are.
+    """
     name = escape_name(str(root))
-    for run_id in islice(session.ledger.run_ids(), LOOKED_THROUGH):
+    for run_id in islice(session.ledger.run_ids(), limit):
         try:
             spec = session.ledger.spec(run_id)
         except (RunNotFound, IntegrityError):

@@ -15,6 +15,7 @@ from msgspec.structs import asdict, replace
 
 from runctl.engine.concerns import require_acceptance
 from runctl.engine.instances import collect_secrets, is_revivable, start_attempt
+from runctl.engine.kept import plan_kept
 from runctl.engine.outcome import judge, lost_instance
 from runctl.engine.placing import Placement, claim_on, placed
 from runctl.engine.preparing import Prepared
@@ -29,6 +30,7 @@ from runctl.model.hyperparams import to_arguments
 from runctl.model.run import Attempt, Run, State, begin
 from runctl.model.spec import Spec
 from runctl.model.terms import Terms
+from runctl.model.travel import KeptCode
 from runctl.model.views import LaunchPlan, LaunchRequest
 from runctl.project import git_state
 
@@ -36,9 +38,12 @@ from runctl.project import git_state
 def describe(prepared: Prepared, session: Session, cwd: Path) -> LaunchPlan:
     """Say what a launch would do."""
     root, settings = prepared.root, prepared.settings
-    git = git_state(root.path)
-    explain = prepared.request.explain
-    travel = plan_travel(session, root, prepared.selection, explain, cwd)
+    kept, commit = prepared.kept, _git_of(prepared)
+    if kept is None:
+        selection, explain = prepared.selection, prepared.request.explain
+        travel = plan_travel(session, root, selection, explain, cwd)
+    else:
+        travel = plan_kept(session, root, kept)
     return LaunchPlan(
         **asdict(travel),
         target=settings.run.on,
@@ -50,12 +55,23 @@ def describe(prepared: Prepared, session: Session, cwd: Path) -> LaunchPlan:
             *to_arguments(settings.run.hyperparams),
             *prepared.request.arguments,
         ),
+        kept=KeptCode(run_id=kept.run_id, name=kept.name, snapshot=kept.code.snapshot)
+        if kept
+        else None,
         environment=prepared.environment,
-        git_commit=git.commit if git else None,
-        is_dirty=git.is_dirty if git else None,
+        git_commit=commit[0],
+        is_dirty=commit[1],
         ledger=session.ledger.objects.url,
         settings={item.key: item.text for item in session.config.settings()},
     )
+
+
+def _git_of(prepared: Prepared) -> tuple[str | None, bool | None]:
+    """Where git stands, or stood when the code was sent; and whether files differ from it."""
+    if prepared.kept is not None:
+        return prepared.kept.code.git_commit, prepared.kept.code.is_dirty
+    git = git_state(prepared.root.path)
+    return (git.commit, git.is_dirty) if git else (None, None)
 
 
 @dataclass(frozen=True)

@@ -10,11 +10,13 @@ from pathlib import Path
 
 from runctl.config import Settings
 from runctl.engine.declaring import read_declaration
+from runctl.engine.kept import find_kept
 from runctl.engine.session import Session
 from runctl.engine.travel import choose_files
 from runctl.engine.wishes import environment_wish
 from runctl.errors import ScriptNotFound, UsageError
 from runctl.model.ids import is_run_name
+from runctl.model.spec import Spec
 from runctl.model.views import LaunchRequest
 from runctl.project import ProjectRoot, Selection, find_root
 
@@ -29,13 +31,17 @@ class Prepared:
     selection: Selection
     settings: Settings
     environment: str  # what decides it, and why
+    kept: Spec | None = None  # the run whose code is used again: then nothing is selected
 
 
 def locate(request: LaunchRequest, cwd: Path) -> ProjectRoot:
     """Return the project of the script, or raise ScriptNotFound or UsageError."""
     script = cwd / request.script
+    override = cwd / request.project_root if request.project_root else None
     if not request.script:
         raise UsageError("the script has no name", hint="runctl train SCRIPT")
+    if request.is_code_kept:
+        return find_root(script, override)
     if script.is_dir():
         raise UsageError(
             f"{request.script} is a folder; a script is needed",
@@ -55,7 +61,6 @@ def locate(request: LaunchRequest, cwd: Path) -> ProjectRoot:
             f"the script {request.script} cannot be read",
             hint=shlex.join(["chmod", "u+r", request.script]),
         )
-    override = cwd / request.project_root if request.project_root else None
     return find_root(script, override)
 
 
@@ -68,11 +73,28 @@ def prepare(request: LaunchRequest, root: ProjectRoot, session: Session, cwd: Pa
             hint="use letters, digits, '.', '_' and '-', at most 63, a letter or digit first",
         )
     inside = os.path.relpath(cwd.resolve(), root.path)
+    inside = "." if inside.startswith("..") else inside
+    if request.is_code_kept:
+        return _prepare_kept(request, root, session, inside)
     required = [root.script, *settings.environment.requirements]
     selection = choose_files(session, root, request.include, request.exclude, required)
     source = read_declaration(root, selection, environment_wish(settings, request))
-    inside = "." if inside.startswith("..") else inside
     return Prepared(request, root, inside, selection, settings, source.reason)
+
+
+def _prepare_kept(
+    request: LaunchRequest, root: ProjectRoot, session: Session, inside: str
+) -> Prepared:
+    if request.include or request.exclude or request.explain:
+        raise UsageError(
+            "patterns choose among the files here, and --no-sync-code sends none of them",
+            hint="leave out one or the other",
+        )
+    settings = session.config.values
+    kept = find_kept(session, root, settings.run.on)
+    environment = f"what the code of run {kept.name} declares"
+    nothing = Selection(root.path, (), (), ())
+    return Prepared(request, root, inside, nothing, settings, environment, kept)
 
 
 def _near(script: Path) -> str:

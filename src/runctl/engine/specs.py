@@ -81,6 +81,9 @@ def _command(prepared: Prepared) -> Command:
 
 
 def _store_code(prepared: Prepared, session: Session) -> Code:
+    if prepared.kept is not None:
+        kept = prepared.kept
+        return replace(kept.code, from_run=kept.code.from_run or kept.run_id)
     blobs = Blobs(session.ledger.objects, session.clock)
     part, tree = store_tree(blobs, prepared.root.path, prepared.selection.paths)
     git = git_state(prepared.root.path)

@@ -28,6 +28,7 @@ class Code(Value, frozen=True, kw_only=True):
     """Which code: the tree record's digest and size in the store, and where git stood.
 
     ``root``: the project's folder on the machine that it was taken from, escaped as all text is.
+    ``from_run``: the run that sent it, where this one sent none.
     """
 
     snapshot: str
@@ -35,6 +36,7 @@ class Code(Value, frozen=True, kw_only=True):
     file_count: int
     total_bytes: int
     root: str = ""
+    from_run: str | None = None
     git_commit: str | None = None
     is_dirty: bool | None = None
 

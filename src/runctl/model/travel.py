@@ -77,6 +77,14 @@ class Concerns(Value, frozen=True, kw_only=True):
         return bool(self.suspects) or self.is_large
 
 
+class KeptCode(Value, frozen=True, kw_only=True):
+    """The code of an earlier run, used again as it was sent then."""
+
+    run_id: str
+    name: str
+    snapshot: str
+
+
 class TravelPlan(Value, frozen=True, kw_only=True):
     """What would travel from where, and why; paths are relative to ``project_root``.
 

@@ -8,7 +8,7 @@ from datetime import datetime
 from runctl.model.codec import Value
 from runctl.model.events import Event
 from runctl.model.run import Run, State
-from runctl.model.travel import TravelPlan
+from runctl.model.travel import KeptCode, TravelPlan
 from runctl.model.wish import InstanceWish
 
 
@@ -25,6 +25,7 @@ class LaunchRequest(Value, frozen=True, kw_only=True):
     include: tuple[str, ...] = ()  # patterns beside those of the settings
     exclude: tuple[str, ...] = ()
     explain: tuple[str, ...] = ()  # paths for a plan to explain
+    is_code_kept: bool = False  # send none: take that of the last run on the same instance
     is_fresh: bool = False  # install, whatever the instance has already
     wish: InstanceWish | None = None  # what is rented, where the target is not there already
 
@@ -37,6 +38,7 @@ class LaunchPlan(TravelPlan, frozen=True, kw_only=True):
     script: str
     cwd: str
     command: tuple[str, ...]
+    kept: KeptCode | None  # what is used in place of the files here
     environment: str
     git_commit: str | None
     is_dirty: bool | None
