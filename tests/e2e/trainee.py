@@ -114,6 +114,10 @@ class Trainee(Scene):
             for key in self._keys(f"runs/{run_id}/checkpoints/")
         ]
 
+    def records(self, prefix: str) -> list[dict[str, Any]]:
+        """Return the records under a prefix of the ledger, in the order of their keys."""
+        return [json.loads(self._read(key)) for key in self._keys(prefix)]
+
     def run_ids(self) -> list[str]:
         return sorted({key.split("/")[1] for key in self._keys("runs/")})
 

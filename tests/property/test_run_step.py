@@ -18,7 +18,7 @@ from runctl.model.events import (
     PhaseStarted,
     StopBegun,
 )
-from runctl.model.run import RETRIED, TERMINAL, Run, State, begin, claim, fold, next_actions, step
+from runctl.model.run import TERMINAL, Run, State, begin, claim, fold, next_actions, step
 from runctl.model.spec import Limits
 from tests.records import BODIES, NOW, make_claim, make_event, make_exit, make_spec
 
@@ -106,7 +106,8 @@ def test_it_is_tried_again_only_for_a_reason_and_while_attempts_are_left(
 ) -> None:
     run = fold(run_with(attempts, retries), events)
     assert run.last is not None
-    failed = run.last.end is not None and run.last.end.cause in RETRIED
+    retried = (Cause.EXIT, Cause.LOST, Cause.INTERRUPTED)
+    failed = run.last.end is not None and run.last.end.cause in retried
     expected = failed and run.state is not State.SUCCEEDED and attempts <= retries
     actions = next_actions(run)
     assert [action.attempt for action in actions] == ([attempts + 1] if expected else [])

@@ -91,6 +91,7 @@ def test_a_run_without_an_attempt_is_pending() -> None:
         ([*RUNNING, CommandExited(exit=make_exit(0)), end(Cause.LOST)], State.LOST),
         ([STARTED, end(Cause.PHASE)], State.FAILED),
         ([*RUNNING, end(Cause.SUPERSEDED)], State.LOST),
+        ([*RUNNING, CommandExited(exit=make_exit(0)), end(Cause.INTERRUPTED)], State.INTERRUPTED),
     ],
 )
 def test_the_state_after_these_events(bodies: list[Body], state: State) -> None:
@@ -141,6 +142,7 @@ def test_events_of_another_attempt_change_nothing(attempt: int) -> None:
         ([CommandExited(exit=make_exit(1)), end(Cause.EXIT)], True),
         ([CommandExited(exit=make_exit(None, 11)), end(Cause.EXIT)], True),
         ([end(Cause.LOST)], True),
+        ([CommandExited(exit=make_exit(0)), end(Cause.INTERRUPTED)], True),
         ([CommandExited(exit=make_exit(0)), end(Cause.EXIT)], False),
         ([CommandExited(exit=make_exit(1)), end(Cause.STOP)], False),
         ([CommandExited(exit=make_exit(1)), end(Cause.LIMIT)], False),
@@ -152,6 +154,12 @@ def test_events_of_another_attempt_change_nothing(attempt: int) -> None:
 def test_what_is_tried_again(bodies: list[Body], is_retried: bool) -> None:
     assert bool(next_actions(after(*RUNNING, *bodies, retries=1))) is is_retried
     assert next_actions(after(*RUNNING, *bodies, retries=0)) == ()
+
+
+def test_only_what_is_taken_back_goes_on_elsewhere() -> None:
+    [lost] = next_actions(after(*RUNNING, end(Cause.LOST), retries=1))
+    [interrupted] = next_actions(after(*RUNNING, end(Cause.INTERRUPTED), retries=1))
+    assert (lost.is_here, interrupted.is_here) == (True, False)
 
 
 def test_retries_are_counted_down() -> None:

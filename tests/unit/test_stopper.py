@@ -121,6 +121,40 @@ def test_an_agent_that_comes_back_does_not_signal_twice(
     assert link.sent == [TERM, KILL]
 
 
+def test_the_signal_may_be_another(clock: FakeTime, journal: Journal, link: Recorder) -> None:
+    Stopper(link, journal, GRACE, "SIGUSR1").enforce(STOP)
+    assert link.sent == [("SIGUSR1", "process")]
+    [told] = journal.bodies
+    assert isinstance(told, StopBegun)
+    assert told.signal == "SIGUSR1"
+
+
+def test_half_of_what_a_deadline_leaves_is_for_storing(
+    clock: FakeTime, journal: Journal, link: Recorder
+) -> None:
+    stopper = Stopper(link, journal, GRACE)
+    order = Order(Cause.INTERRUPTED, "taken back", deadline=1020.0)
+    for elapsed in (0.0, 5.0, 9.9):
+        clock.now = 1000.0 + elapsed
+        stopper.enforce(order)
+        assert link.sent == [TERM]
+    for elapsed, kills in ((10.0, 1), (10.5, 1), (11.0, 2)):
+        clock.now = 1000.0 + elapsed
+        stopper.enforce(order)
+        assert link.sent == [TERM, *[KILL] * kills]
+
+
+def test_a_deadline_gives_no_more_than_the_grace(
+    clock: FakeTime, journal: Journal, link: Recorder
+) -> None:
+    stopper = Stopper(link, journal, GRACE)
+    order = Order(Cause.INTERRUPTED, "taken back", deadline=1120.0)
+    stopper.enforce(order)
+    clock.now = 1030.0
+    stopper.enforce(order)
+    assert link.sent == [TERM, KILL]
+
+
 # -- how it ended
 
 

@@ -22,6 +22,7 @@ from runctl.agent.journal import RETRY_MAX_S, RETRY_S, Journal
 from runctl.agent.numbering import Numbering
 from runctl.agent.openfiles import is_open_for_writing
 from runctl.agent.priority import lower_thread
+from runctl.agent.speed import Speed
 from runctl.errors import CheckpointChanged, IntegrityError, ObjectMissing, RunctlError, UnsafePath
 from runctl.model.checkpoint import Manifest
 from runctl.model.codec import unescape_name
@@ -83,6 +84,9 @@ class CheckpointWatch:
         self._is_first_look = True
         self._warned: set[str] = set()
         self._committing_s = 0.0  # time that bore fruit: no reason to look less often
+        self._speed = Speed()
+        self._left_s: Callable[[], float | None] = lambda: None
+        self._is_cut_off: Callable[[], bool] = lambda: False
         self._is_recovered = False
         self._is_ending = threading.Event()
         self._thread = threading.Thread(target=self._run, name="checkpoints", daemon=True)
@@ -90,13 +94,21 @@ class CheckpointWatch:
     def start(self) -> None:
         self._thread.start()
 
-    def finish(self, is_cancelled: Callable[[], bool], doubtful_from_ns: int | None = None) -> None:
+    def finish(
+        self,
+        is_cancelled: Callable[[], bool],
+        doubtful_from_ns: int | None = None,
+        left_s: Callable[[], float | None] = lambda: None,
+    ) -> None:
         """Commit all that is whole, now that nobody writes any more.
+
+        ``left_s`` tells for how long the instance is there: what would take longer is not begun.
 
         What was written after ``doubtful_from_ns`` (ns since 1970) must prove that it is whole:
         the command was killed, and may have been writing. None: it ended by itself.
         """
-        self._doubtful_from_ns = doubtful_from_ns
+        self._doubtful_from_ns, self._left_s = doubtful_from_ns, left_s
+        self._is_cut_off = is_cancelled
         self._is_ending.set()
         while self._thread.is_alive() and not is_cancelled():
             self._thread.join(QUICK_S)
@@ -153,7 +165,7 @@ class CheckpointWatch:
 
     def _sweep(self) -> None:
         self._refresh()
-        self._commit_all(self._behind(), lambda: False)
+        self._commit_all(self._behind(), self._is_cut_off)
 
     def _commit_all(self, units: Sequence[Unit], is_cancelled: Callable[[], bool]) -> None:
         """Commit the newest first, but number them in the order in which they were written."""
@@ -162,7 +174,19 @@ class CheckpointWatch:
         for unit in units:
             if is_cancelled():
                 return
-            self._commit(unit, is_cancelled)
+            if self._has_time_for(unit):
+                self._commit(unit, is_cancelled)
+
+    def _has_time_for(self, unit: Unit) -> bool:
+        """Tell whether it can be sent in time, as far as that is known."""
+        left_s, size_bytes = self._left_s(), sum(entry[1] for entry in unit.signature)
+        takes_s = self._speed.seconds_for(size_bytes)
+        if left_s is None or takes_s is None or takes_s <= left_s:
+            return True
+        name = unit.path.name
+        message = f"{name} would take {takes_s:.0f} s of the {left_s:.0f} s left; not committed"
+        self._warn(f"late:{name}", message)
+        return False
 
     def _number(self, units: Sequence[Unit]) -> None:
         """Fill gaps from the newest down, so that each leaves room for those before it."""
@@ -233,7 +257,9 @@ class CheckpointWatch:
             if unit.path.exists():
                 raise  # it is the store that misses something
             return
-        self._committing_s += time.monotonic() - began
+        took_s = time.monotonic() - began
+        self._committing_s += took_s
+        self._speed.note(committed.sent_bytes, took_s)
         self._done[unit.path] = unit.signature
         self._tell(committed.manifest, committed.sent_bytes)
         self._prune()

@@ -27,6 +27,7 @@ class StartOrder(Record, frozen=True, kw_only=True):
     store: str
     is_exclusive: bool
     ends_instance: bool = False
+    is_spot: bool = False
     bucket: BucketPlan | None = None
     gpus: tuple[int, ...] = ()
     is_queued: bool = False
@@ -51,6 +52,7 @@ def start(order: bytes, environ: Mapping[str, str]) -> int:
         base_python=find_base_python(environ),
         is_exclusive=wish.is_exclusive,
         ends_instance=wish.ends_instance,
+        is_spot=wish.is_spot,
         bucket=wish.bucket,
     )
     asked = make_order(plan, wish.secrets, gpus=wish.gpus, is_queued=wish.is_queued)

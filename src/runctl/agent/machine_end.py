@@ -11,6 +11,7 @@ from runctl.agent.folder import AttemptFolder
 from runctl.agent.orders import Order, Orders
 from runctl.agent.plan import Plan
 from runctl.model.events import Cause
+from runctl.model.run import State
 from runctl.store.ledger import Ledger
 
 ENDING = Path("/var/lib/runctl-keeper/ending")
@@ -39,7 +40,7 @@ def _watch(orders: Orders, announcement: Path) -> None:
 
 def ask_for_end(plan: Plan, folder: AttemptFolder, ledger: Ledger) -> None:
     """Ask for the end of an instance that is there for a run which does not go on on it."""
-    if not plan.ends_instance or _goes_on_here(plan, ledger) or _has_others(plan, folder):
+    if not plan.ends_instance or _is_left(plan, ledger) or _has_others(plan, folder):
         return
     end = Path(plan.instance_root) / END
     part = end.with_suffix(".part")
@@ -55,9 +56,15 @@ def take_back(instance_root: Path) -> None:
     (instance_root / END).unlink(missing_ok=True)
 
 
-def _goes_on_here(plan: Plan, ledger: Ledger) -> bool:
-    last = ledger.load(plan.run_id).last
-    return last is not None and last.number > plan.attempt and last.instance == plan.instance
+def _is_left(plan: Plan, ledger: Ledger) -> bool:
+    """Tell whether the instance is to be left alone: the run goes on here, or it is taken back.
+
+    What its provider takes back costs less than what ends by itself.
+    """
+    run = ledger.load(plan.run_id)
+    last, own = run.last, run.attempts[plan.attempt - 1]
+    goes_on = last is not None and last.number > plan.attempt and last.instance == plan.instance
+    return goes_on or own.state is State.INTERRUPTED
 
 
 def _has_others(plan: Plan, folder: AttemptFolder) -> bool:

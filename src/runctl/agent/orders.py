@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import threading
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from runctl.model.events import Cause
 
 
 @dataclass(frozen=True)
 class Order:
-    """``is_now``: SIGKILL at once, without SIGTERM and grace."""
+    """``is_now``: SIGKILL at once, without a signal before it and grace.
+
+    ``deadline``: by when all has to be stored, in seconds of the monotonic clock.
+    """
 
     cause: Cause
     reason: str
     is_now: bool = False
+    deadline: float | None = None
 
 
 class Orders:
@@ -32,8 +36,15 @@ class Orders:
         with self._lock:
             if self._order is None:
                 self._order = order
-            elif order.is_now and not self._order.is_now:
-                self._order = Order(self._order.cause, self._order.reason, is_now=True)
+            else:
+                self._order = _pressed(self._order, order)
 
     def is_given(self) -> bool:
         return self._order is not None
+
+
+def _pressed(first: Order, later: Order) -> Order:
+    """Return the first order, as urgent as the later one."""
+    deadlines = [each.deadline for each in (first, later) if each.deadline is not None]
+    is_now = first.is_now or later.is_now
+    return replace(first, is_now=is_now, deadline=min(deadlines, default=None))

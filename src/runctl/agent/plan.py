@@ -25,6 +25,7 @@ class Plan(Record, frozen=True, kw_only=True):
     """Which attempt this is, and where its things are. ``store`` is the ledger's root.
 
     ``ends_instance``: the instance is there for this run, and is to end with it.
+    ``is_spot``: its provider may take it back, and says so before.
     """
 
     run_id: str
@@ -35,6 +36,7 @@ class Plan(Record, frozen=True, kw_only=True):
     base_python: str
     is_exclusive: bool = False
     ends_instance: bool = False
+    is_spot: bool = False
     bucket: BucketPlan | None = None
 
     @property

@@ -32,7 +32,7 @@ class Relauncher:
         if self._was_told_to_stop():
             return
         for action in next_actions(run):
-            if self._claim(run, action):
+            if action.is_here and self._claim(run, action):
                 self._start(run)
 
     def _was_told_to_stop(self) -> bool:

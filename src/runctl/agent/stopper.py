@@ -1,4 +1,4 @@
-"""Ending the command: SIGTERM to the process itself, grace, then SIGKILL to all of it."""
+"""Ending the command: a signal to the process itself, grace, then SIGKILL to all of it."""
 
 from __future__ import annotations
 
@@ -17,6 +17,8 @@ from runctl.model.codec import build
 from runctl.model.events import ExitRecord, StopBegun
 
 KILL_AGAIN_S = 1.0
+SAVING_SHARE = 0.5
+"""Of the time that a deadline leaves, at most so much is the command's."""
 
 _ADVICE: dict[int, str] = {
     signal.SIGKILL: "runctl did not send it; most often memory ran out",
@@ -29,12 +31,17 @@ _ADVICE: dict[int, str] = {
 class Stopper:
     """Carries out an order to end, once."""
 
-    def __init__(self, link: ReaperLink, journal: Journal, grace: timedelta) -> None:
+    def __init__(
+        self, link: ReaperLink, journal: Journal, grace: timedelta, stop_signal: str = "SIGTERM"
+    ) -> None:
         self._link = link
+        self._signal = signal.Signals[stop_signal]
         self._journal = journal
         self._grace_s = grace.total_seconds()
         self._kill_at: float | None = None
-        # An agent that comes back does not signal twice: the first SIGTERM was heard.
+        self._killed_at = 0.0
+        self._latest: float | None = None
+        # An agent that comes back does not signal twice: the first was heard.
         self._has_begun = any(isinstance(body, StopBegun) for body in journal.bodies)
 
     def enforce(self, order: Order | None) -> None:
@@ -44,16 +51,27 @@ class Stopper:
         if self._kill_at is None:
             self._kill_at = now + self._grace_s
             self._begin(order)
+        if order.deadline is not None:
+            # Half of the time is for storing: what is saved too late to be stored is saved in vain.
+            self._latest = self._latest or now + max(0.0, order.deadline - now) * SAVING_SHARE
+            self._kill_at = min(self._kill_at, max(self._latest, self._killed_at))
         if order.is_now or now >= self._kill_at:
             self._link.send_signal(signal.SIGKILL, is_group=True)
-            self._kill_at = now + KILL_AGAIN_S
+            self._kill_at = self._killed_at = now + KILL_AGAIN_S
 
     def _begin(self, order: Order) -> None:
         if self._has_begun:
             return
-        self._journal.append(StopBegun(cause=order.cause, reason=order.reason, is_now=order.is_now))
-        if not order.is_now:
-            self._link.send_signal(signal.SIGTERM, is_group=False)
+        if not order.is_now:  # before it is noted: a slow disk must not delay it
+            self._link.send_signal(self._signal, is_group=False)
+        self._journal.append(
+            StopBegun(
+                cause=order.cause,
+                reason=order.reason,
+                is_now=order.is_now,
+                signal=self._signal.name,
+            )
+        )
 
 
 def read_exit(folder: AttemptFolder) -> ExitRecord:

@@ -12,6 +12,7 @@ import socket
 import threading
 import time
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -21,10 +22,12 @@ from runctl.agent.checkpoint_watch import CheckpointWatch
 from runctl.agent.command import build_command, watched_folders
 from runctl.agent.faults import print_fault
 from runctl.agent.folder import AttemptFolder
+from runctl.agent.interruption import NoticeWatch
 from runctl.agent.journal import Journal, retry_until_done
 from runctl.agent.link import ReaperLink
 from runctl.agent.machine_end import watch_for_end
 from runctl.agent.mailbox import Mailbox
+from runctl.agent.metadata import Metadata
 from runctl.agent.orders import Order, Orders
 from runctl.agent.phases import Halted, Phases
 from runctl.agent.plan import Plan
@@ -38,13 +41,16 @@ from runctl.model.events import (
     AttemptStarted,
     Body,
     Cause,
+    CheckpointCommitted,
     CommandExited,
     CommandStarted,
     OutputsStored,
     Phase,
+    ResumeChosen,
     StopBegun,
     Warned,
 )
+from runctl.model.progress import TAIL_BYTES, find_step
 from runctl.model.quantities import format_duration
 from runctl.model.spec import Spec
 from runctl.store.blobs import Blobs
@@ -111,6 +117,8 @@ class Supervisor:
         self._mailbox.start()
         self._shipper.start()
         watch_for_end(self._orders)
+        if self._plan.is_spot:
+            NoticeWatch(Metadata(os.environ), self._journal, self._orders, utc_now).start()
         try:
             end = self._train()
         except PhaseFailed as error:
@@ -163,7 +171,8 @@ class Supervisor:
     def _run_command(self) -> AttemptEnded:
         self._watch.start()
         self._link.start_command()
-        stopper = Stopper(self._link, self._journal, self._spec.limits.grace)
+        limits = self._spec.limits
+        stopper = Stopper(self._link, self._journal, limits.grace, limits.stop_signal)
         while not self._has_exited():
             self._link.wait(TICK_S)
             self._tell_started()
@@ -222,15 +231,28 @@ class Supervisor:
         with self._phases.phase(Phase.UPLOADING):
             self._mailbox.phase = Phase.UPLOADING
             # The checkpoints first: a log that cannot be stored must not keep them waiting.
-            self._watch.finish(self._is_superseded, self._doubtful_from_ns())
-            self._shipper.finish(self._is_superseded)
+            self._watch.finish(self._is_cut_off, self._doubtful_from_ns(), self._left_s)
+            self._shipper.finish(self._is_cut_off)
             if not self._is_superseded():
-                self._store_outputs()
+                self._store_outputs_in_time()
         self._mailbox.finish()
         seconds = time.monotonic() - self._born_monotonic()
+        durable_step = self._durable_step()
         return msgspec.structs.replace(
-            end, seconds=max(0.0, seconds), log_bytes=self._shipper.shipped_bytes
+            end,
+            seconds=max(0.0, seconds),
+            log_bytes=self._shipper.shipped_bytes,
+            last_step=find_last_step(self._folder.output, durable_step),
+            durable_step=durable_step,
         )
+
+    def _durable_step(self) -> int | None:
+        """Return the step that the next attempt would go on from."""
+        bodies = self._journal.bodies
+        found = [body for body in bodies if isinstance(body, CheckpointCommitted)]
+        if found:
+            return max(found, key=lambda body: body.seq).step
+        return next((b.step for b in bodies if isinstance(b, ResumeChosen)), None)
 
     def _doubtful_from_ns(self) -> int | None:
         """Return since when the command may have died over a checkpoint; None if it did not."""
@@ -240,6 +262,16 @@ class Supervisor:
         if record.signal is None and (record.status == 0 or self._has_told(StopBegun)):
             return None
         return int((record.ended_at - self._spec.checkpoint.settle).timestamp() * 1e9)
+
+    def _store_outputs_in_time(self) -> None:
+        """Store them; where there is a deadline, let it cut them off: the end must be told."""
+        left_s = self._left_s()
+        if left_s is None:
+            self._store_outputs()
+            return
+        thread = threading.Thread(target=self._store_outputs, name="outputs", daemon=True)
+        thread.start()
+        thread.join(max(0.0, left_s))
 
     def _store_outputs(self) -> None:
         place = (self._spec.run_id, self._plan.attempt, self._folder.outputs)
@@ -267,6 +299,17 @@ class Supervisor:
     def _is_superseded(self) -> bool:
         order = self._orders.current
         return order is not None and order.cause is Cause.SUPERSEDED
+
+    def _is_cut_off(self) -> bool:
+        left_s = self._left_s()
+        return self._is_superseded() or (left_s is not None and left_s <= 0)
+
+    def _left_s(self) -> float | None:
+        """Return for how long the instance is there; None if nobody takes it back."""
+        order = self._orders.current
+        if order is None or order.deadline is None:
+            return None
+        return order.deadline - time.monotonic()
 
     # -- limits
 
@@ -301,6 +344,17 @@ class Supervisor:
 
 def _is_alive(started: dict[str, Any]) -> bool:
     return started["ticks"] is not None and reaper.start_ticks(started["pid"]) == started["ticks"]
+
+
+def find_last_step(output: Path, durable_step: int | None) -> int | None:
+    """Return the last step that the end of the log tells of; no less than is safe."""
+    try:
+        with output.open("rb") as file:
+            file.seek(max(0, os.fstat(file.fileno()).st_size - TAIL_BYTES))
+            told = find_step(file.read())
+    except FileNotFoundError:
+        told = None
+    return max((step for step in (told, durable_step) if step is not None), default=None)
 
 
 def _phase_failed(error: PhaseFailed, phase: Phase | None) -> AttemptEnded:

@@ -35,6 +35,7 @@ _SETTINGS = {
     "max_time": "run.max_time",
     "retries": "run.retries",
     "grace": "run.grace",
+    "stop_signal": "run.stop_signal",
     "checkpoint_dir": "checkpoint.dir",
     "keep_last": "checkpoint.keep_last",
     "python": "environment.python",
@@ -61,7 +62,18 @@ launch_options = together(
     click.option("--max-time", type=Duration(has_none=True), help="End the run after this time."),
     wait_timeout,
     click.option("--retries", type=click.IntRange(0), help="Attempts after the first."),
-    click.option("--grace", type=Duration(), help="From SIGTERM to SIGKILL."),
+    click.option(
+        "--retry-on",
+        multiple=True,
+        metavar="END,…",
+        help="Which: interruption, lost, exit, exit:137; all unless said.",
+    ),
+    click.option("--grace", type=Duration(), help="From the stop signal to SIGKILL."),
+    click.option(
+        "--stop-signal",
+        type=click.Choice(["SIGTERM", "SIGINT", "SIGHUP", "SIGUSR1", "SIGUSR2"]),
+        help="What asks the script to save and end.",
+    ),
     click.option("--gpus", metavar="0,1", help="The GPUs that the run claims."),
     click.option("--queue", is_flag=True, help="Wait where the GPUs are taken."),
     dry_run_option,
@@ -149,6 +161,7 @@ def collect_settings(options: Mapping[str, Any]) -> dict[str, object]:
     settings["environment.extras"] = split_lists(options["extra"]) or None
     settings["environment.groups"] = split_lists(options["group"]) or None
     settings["run.env"] = read_env(options["env"]) or None
+    settings["run.retry_on"] = split_lists(options["retry_on"]) or None
     settings["run.secrets"] = check_secrets(split_lists(options["secret"])) or None
     return settings
 

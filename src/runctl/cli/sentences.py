@@ -17,6 +17,7 @@ from runctl.model.events import (
     CommandStarted,
     Event,
     ExitRecord,
+    InterruptionNoticed,
     OutputsStored,
     PhaseFinished,
     PhaseStarted,
@@ -71,7 +72,11 @@ def _tell_checkpoint(body: CheckpointCommitted) -> str:
 
 
 def _tell_stop(body: StopBegun) -> str:
-    return f"{'SIGKILL' if body.is_now else 'SIGTERM'} sent: {body.reason}"
+    return f"{'SIGKILL' if body.is_now else body.signal} sent: {body.reason}"
+
+
+def _tell_interruption(body: InterruptionNoticed) -> str:
+    return f"the instance is taken back at {body.ends_at:%H:%M:%S} UTC ({body.action})"
 
 
 def _tell_end(body: AttemptEnded) -> str | None:
@@ -83,6 +88,7 @@ _SENTENCES: dict[type, Callable[[Any], str | None]] = {
     PhaseFinished: _tell_phase,
     ResumeChosen: _tell_resume,
     CheckpointCommitted: _tell_checkpoint,
+    InterruptionNoticed: _tell_interruption,
     StopBegun: _tell_stop,
     OutputsStored: lambda body: (
         f"{tell_count(body.file_count, 'output file')} stored, {format_size(body.size_bytes)}"

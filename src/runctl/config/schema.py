@@ -26,7 +26,14 @@ class RunSettings(Struct, frozen=True, kw_only=True):
 
     on: Annotated[str, _about("where runs go: local, or aws:i-… for an instance")] = "local"
     retries: Annotated[int, _about("attempts after the first")] = 0
-    grace: Annotated[timedelta, _about("from SIGTERM to SIGKILL")] = timedelta(seconds=30)
+    retry_on: Annotated[
+        tuple[str, ...], _about("what is tried again: interruption, lost, exit, exit:STATUS")
+    ] = ("interruption", "lost", "exit")
+    grace: Annotated[timedelta, _about("from the stop signal to SIGKILL")] = timedelta(seconds=30)
+    stop_signal: Annotated[
+        Literal["SIGTERM", "SIGINT", "SIGHUP", "SIGUSR1", "SIGUSR2"],
+        _about("what asks the script to save and end"),
+    ] = "SIGTERM"
     max_time: Annotated[timedelta | None, _about("ends the run, over all its attempts")] = None
     wait_timeout: Annotated[timedelta | None, _about("ends only the waiting")] = None
     hyperparams: Annotated[

@@ -92,5 +92,10 @@ def sweep(session: Session) -> int:
 
 
 def _past(state: State) -> str:
-    words = {State.LIMIT: "reached a limit", State.STOPPED: "was stopped", State.LOST: "was lost"}
+    words = {
+        State.LIMIT: "reached a limit",
+        State.STOPPED: "was stopped",
+        State.LOST: "was lost",
+        State.INTERRUPTED: "was interrupted",
+    }
     return words.get(state, state.value)

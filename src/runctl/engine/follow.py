@@ -151,7 +151,8 @@ def _check_timeout(run: Run, began: float, timeout: timedelta | None) -> None:
 
 def will_retry(session: Session, run: Run) -> bool:
     """Tell whether the next attempt is about to be claimed by the agent of this one."""
-    return bool(next_actions(run)) and is_alive(session, run)
+    goes_on_here = any(action.is_here for action in next_actions(run))
+    return goes_on_here and is_alive(session, run)
 
 
 def read_log(session: Session, run: Run, attempt: int, since: datetime | None) -> Iterator[LogData]:

@@ -74,10 +74,12 @@ _KINDS: dict[State, tuple[type[RunctlError], str | None]] = {
     State.LOST: (InstanceLost, "runctl resume {}"),
     State.LIMIT: (LimitReached, "runctl resume {}"),
     State.STOPPED: (StoppedOnRequest, "runctl resume {}"),
+    State.INTERRUPTED: (InstanceLost, "runctl resume {}"),
 }
 _WORDS = {
     State.FAILED: "failed",
     State.LOST: "was lost",
     State.LIMIT: "reached a limit",
     State.STOPPED: "was stopped",
+    State.INTERRUPTED: "was interrupted",
 }

@@ -77,7 +77,7 @@ def _placed(
     if wish is None and on is not None:
         yield elsewhere(session, spec, on)
     elif wish is None and last is not None:
-        if not is_revivable(session, run):
+        if not _is_usable(session, run):
             raise lost_instance(run)
         yield Placement(last.instance)
     else:
@@ -95,7 +95,12 @@ def wish_of_next(session: Session, run_id: str, on: str | None) -> InstanceWish 
     check_target(run.spec, on)
     if on is not None or run.spec.wish is None:
         return None
-    return None if run.last is not None and is_revivable(session, run) else run.spec.wish
+    return None if run.last is not None and _is_usable(session, run) else run.spec.wish
+
+
+def _is_usable(session: Session, run: Run) -> bool:
+    """Tell whether the run can go on where it was: what is taken back still runs for a while."""
+    return run.state is not State.INTERRUPTED and is_revivable(session, run)
 
 
 def _was_cut_short(session: Session, run: Run, wanted: str | None) -> bool:

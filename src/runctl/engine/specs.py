@@ -13,6 +13,7 @@ from runctl.engine.wishes import environment_wish
 from runctl.model import VERSION
 from runctl.model.codec import escape_name
 from runctl.model.ids import make_run_id
+from runctl.model.retrying import check_retry_on
 from runctl.model.spec import CheckpointWish, Code, Command, Limits, Spec
 from runctl.project import ProjectRoot, git_state
 from runctl.store.blobs import Blobs
@@ -45,7 +46,9 @@ def make_spec(prepared: Prepared, session: Session) -> Spec:
         limits=Limits(
             max_time=settings.run.max_time,
             grace=settings.run.grace,
+            stop_signal=settings.run.stop_signal,
             retries=settings.run.retries,
+            retry_on=check_retry_on(settings.run.retry_on),
         ),
         gpus=request.gpus,
         wish=request.wish,

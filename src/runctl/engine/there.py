@@ -47,13 +47,15 @@ def start(
     secrets: Mapping[str, str] | None,
     is_queued: bool,
 ) -> bytes:
+    rental = session.ledger.claims(spec.run_id)[attempt - 1].rental
     order = StartOrder(
         run_id=spec.run_id,
         attempt=attempt,
         instance=instance,
         store=session.ledger.objects.url,
         is_exclusive=provider_of(session, spec).is_exclusive,
-        ends_instance=_is_to_end(session, spec.run_id, attempt),
+        ends_instance=rental is not None and rental.ends_with_run,
+        is_spot=rental is not None and rental.is_spot,
         bucket=check_ledger(session),
         gpus=spec.gpus,
         is_queued=is_queued,
@@ -67,12 +69,6 @@ def start(
         with suppress(AuthError):  # who may not tag it has a run all the same
             provider.mark(instance, spec.run_id, attempt)
     return told
-
-
-def _is_to_end(session: Session, run_id: str, attempt: int) -> bool:
-    """Tell whether the attempt ends its instance: its claim knows what was rented for it."""
-    rental = session.ledger.claims(run_id)[attempt - 1].rental
-    return rental is not None and rental.ends_with_run
 
 
 def is_there(session: Session, run: Run) -> bool:

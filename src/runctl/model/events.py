@@ -28,6 +28,7 @@ class Cause(enum.StrEnum):
     STOP = "stop"  # somebody asked
     LIMIT = "limit"
     LOST = "lost"  # whoever reaps the command is gone: its status cannot be known
+    INTERRUPTED = "interrupted"  # the provider takes the instance back, and has said so
     SUPERSEDED = "superseded"
 
 
@@ -99,12 +100,20 @@ class CheckpointCommitted(Value, frozen=True, kw_only=True, tag="checkpoint_comm
     lag_seconds: float
 
 
+class InterruptionNoticed(Value, frozen=True, kw_only=True, tag="interruption_noticed"):
+    """The provider takes the instance back: ``action`` is its word, ``ends_at`` its time."""
+
+    action: str
+    ends_at: datetime
+
+
 class StopBegun(Value, frozen=True, kw_only=True, tag="stop_begun"):
-    """SIGTERM was sent (or SIGKILL, where ``is_now``)."""
+    """``signal`` was sent (or SIGKILL, where ``is_now``)."""
 
     cause: Cause
     reason: str
     is_now: bool
+    signal: str = "SIGTERM"
 
 
 class Warned(Value, frozen=True, kw_only=True, tag="warned"):
@@ -122,7 +131,11 @@ class OutputsStored(Value, frozen=True, kw_only=True, tag="outputs_stored"):
 
 
 class AttemptEnded(Value, frozen=True, kw_only=True, tag="attempt_ended"):
-    """The attempt's last event. ``message`` and ``hint`` are for the user."""
+    """The attempt's last event. ``message`` and ``hint`` are for the user.
+
+    ``last_step`` is the last that the log told of, ``durable_step`` that of the last checkpoint
+    which is safe; None is unknown.
+    """
 
     cause: Cause
     phase: Phase | None = None
@@ -130,6 +143,8 @@ class AttemptEnded(Value, frozen=True, kw_only=True, tag="attempt_ended"):
     hint: str | None = None
     seconds: float = 0.0
     log_bytes: int = 0
+    last_step: int | None = None
+    durable_step: int | None = None
 
 
 Body = (
@@ -140,6 +155,7 @@ Body = (
     | ResumeChosen
     | CommandStarted
     | CheckpointCommitted
+    | InterruptionNoticed
     | StopBegun
     | Warned
     | CommandExited

@@ -26,6 +26,7 @@ from runctl.model.events import (
     EnvironmentReady,
     Event,
     ExitRecord,
+    InterruptionNoticed,
     Phase,
     PhaseFinished,
     PhaseStarted,
@@ -34,6 +35,7 @@ from runctl.model.events import (
     Warned,
 )
 from runctl.model.instance import Rental
+from runctl.model.retrying import is_retried
 from runctl.model.spec import Spec
 
 
@@ -50,11 +52,20 @@ class State(enum.StrEnum):
     STOPPED = "stopped"
     LIMIT = "limit"
     LOST = "lost"
+    INTERRUPTED = "interrupted"
 
 
-TERMINAL = frozenset({State.SUCCEEDED, State.FAILED, State.STOPPED, State.LIMIT, State.LOST})
+TERMINAL = frozenset(
+    {
+        State.SUCCEEDED,
+        State.FAILED,
+        State.STOPPED,
+        State.LIMIT,
+        State.LOST,
+        State.INTERRUPTED,
+    }
+)
 ACTIVE = frozenset(State) - TERMINAL
-RETRIED = frozenset({Cause.EXIT, Cause.LOST})
 
 
 class PhaseTime(Value, frozen=True, kw_only=True):
@@ -82,6 +93,7 @@ class Attempt(Value, frozen=True, kw_only=True):
     checkpoint_count: int = 0
     last_checkpoint: CheckpointCommitted | None = None
     warnings: tuple[Warned, ...] = ()
+    interruption: InterruptionNoticed | None = None
     stop: StopBegun | None = None
     exit: ExitRecord | None = None
     end: AttemptEnded | None = None
@@ -131,10 +143,11 @@ class Run(Value, frozen=True, kw_only=True):
 
 
 class Relaunch(Value, frozen=True, kw_only=True):
-    """Claim the next attempt and start it."""
+    """Claim the next attempt and start it; ``is_here``: on the same instance, by its agent."""
 
     attempt: int
     reason: str
+    is_here: bool = True
 
 
 Action = Relaunch
@@ -189,9 +202,13 @@ def next_actions(run: Run) -> tuple[Action, ...]:
     last = run.last
     if last is None or last.end is None or last.state is State.SUCCEEDED:
         return ()
-    if last.end.cause not in RETRIED or not run.has_retries_left:
+    if not is_retried(last.end.cause, last.exit, run.spec.limits.retry_on):
         return ()
-    return (Relaunch(attempt=last.number + 1, reason=f"attempt {last.number}: {last.state.value}"),)
+    if not run.has_retries_left:
+        return ()
+    reason = f"attempt {last.number}: {last.state.value}"
+    is_here = last.end.cause is not Cause.INTERRUPTED
+    return (Relaunch(attempt=last.number + 1, reason=reason, is_here=is_here),)
 
 
 def _apply(attempt: Attempt, body: Body) -> Attempt:
@@ -222,6 +239,7 @@ _ENDED_AS = {
     Cause.PHASE: State.FAILED,
     Cause.LOST: State.LOST,
     Cause.SUPERSEDED: State.LOST,
+    Cause.INTERRUPTED: State.INTERRUPTED,
 }
 
 
@@ -246,6 +264,7 @@ _CHANGES: dict[type, Callable[[Attempt, Any], dict[str, object]]] = {
         "last_checkpoint": max(filter(None, (a.last_checkpoint, b)), key=lambda c: c.seq),
     },
     Warned: lambda a, b: {"warnings": (*a.warnings, b)},
+    InterruptionNoticed: lambda _, b: {"interruption": b},
     StopBegun: lambda _, b: {"stop": b, "state": State.STOPPING},
     CommandExited: lambda _, b: {"exit": b.exit},
     AttemptEnded: lambda a, b: {"end": b, "state": _final_state(a, b)},

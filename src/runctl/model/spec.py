@@ -65,11 +65,16 @@ class CheckpointWish(Value, frozen=True, kw_only=True):
 
 
 class Limits(Value, frozen=True, kw_only=True):
-    """What ends the run; sums over all attempts."""
+    """What ends the run; sums over all attempts. ``stop_signal`` asks the script to end.
+
+    ``retry_on``: what is retried, as ``--retry-on`` has it; see ``model.retrying``.
+    """
 
     max_time: timedelta | None = None
     grace: timedelta = timedelta(seconds=30)
+    stop_signal: str = "SIGTERM"
     retries: int = 0
+    retry_on: tuple[str, ...] = ("interruption", "lost", "exit")
 
 
 class Spec(Record, frozen=True, kw_only=True):

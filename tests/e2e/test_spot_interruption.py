@@ -1,0 +1,122 @@
+"""A spot instance is taken back, at the worst of times: what is lost, and that it is told.
+
+On the local cloud alone, where an interruption can be ordered. One tier is enough: what is tested
+goes on on the instance, and here.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import time
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any
+
+import pytest
+
+from tests.e2e.conftest import Cloud
+from tests.e2e.trainee import PATIENCE_S, Trainee
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.timeout(600),
+    pytest.mark.parametrize("cloud", ["root"], indirect=True),
+]
+TYPE = "m5.large"
+NOTICE_S = 20.0
+SIGNALLED_S = 2.0
+"""From the notice to the signal, at most: what is promised."""
+RENTED = ("--on", f"aws:{TYPE}", "--spot", "--yes", "--no-install")
+STEPS = 60
+SCRIPT = """\
+import hashlib, json, os, signal, sys, time
+last, is_aware = int(sys.argv[1]), sys.argv[2] == "aware"
+here, heard = os.environ["RUNCTL_CHECKPOINT_DIR"], []
+if is_aware:
+    signal.signal(signal.SIGTERM, lambda *_: heard.append(1))
+state = {"step": 0, "weights": "0"}
+if "RUNCTL_RESUME_FROM" in os.environ:
+    with open(os.environ["RUNCTL_RESUME_FROM"]) as file:
+        state = json.load(file)
+print("from step", state["step"], flush=True)
+def save():
+    with open(os.path.join(here, "new"), "w") as file:
+        json.dump(state, file)
+    os.replace(os.path.join(here, "new"), os.path.join(here, "last.json"))
+while state["step"] < last:
+    time.sleep(0.2)
+    state["step"] += 1
+    state["weights"] = hashlib.sha256(state["weights"].encode()).hexdigest()
+    print(json.dumps({"step": state["step"]}), flush=True)
+    if heard:
+        save()
+        sys.exit(0)
+    if state["step"] % 10 == 0:
+        save()
+with open(os.path.join(os.environ["RUNCTL_OUTPUT_DIR"], "weights"), "w") as file:
+    file.write(state["weights"])
+"""
+
+
+def undisturbed() -> str:
+    """Return the weights of a training that nothing disturbs."""
+    weights = "0"
+    for _ in range(STEPS):
+        weights = hashlib.sha256(weights.encode()).hexdigest()
+    return weights
+
+
+def bodies(user: Trainee, run_id: str, attempt: int, kind: str) -> list[dict[str, Any]]:
+    """Return what the ledger has of a kind, with its time, from S3 itself."""
+    events = user.records(f"runs/{run_id}/events/{attempt:04d}/")
+    return [one | one["body"] for one in events if one["body"]["type"] == kind]
+
+
+def weights_of(user: Trainee, run_id: str) -> str:
+    folder = user.home / f"outputs-{run_id}"
+    user.told("pull", run_id, str(folder))
+    return (folder / "weights").read_text()
+
+
+def interrupt(user: Trainee, cloud: Cloud, is_time: Callable[[], object]) -> float:
+    """Take the one instance back, once it is time; return when that was ordered, as time.time()."""
+    if cloud.control is None:
+        pytest.skip("an interruption is ordered from the local cloud alone")
+    user.wait_for("the time for an interruption", is_time)
+    [ident] = [str(one["InstanceId"]) for one in user.instances("running")]
+    ordered_at = time.time()
+    cloud.control.control("POST", "interrupt", {"instance": ident, "notice_s": NOTICE_S})
+    return ordered_at
+
+
+def check_told(user: Trainee, run_id: str, ordered_at: float) -> dict[str, Any]:
+    """Check that the notice was heard at once, and the end told; return the end."""
+    [noticed] = bodies(user, run_id, 1, "interruption_noticed")
+    [stopped] = bodies(user, run_id, 1, "stop_begun")
+    took_s = datetime.fromisoformat(stopped["at"]).timestamp() - ordered_at
+    (user.home.parent / "notice-to-signal-s").write_text(f"{took_s:.2f}\n")
+    assert took_s <= SIGNALLED_S
+    [end] = bodies(user, run_id, 1, "attempt_ended")
+    assert end["cause"] == "interrupted"
+    assert datetime.fromisoformat(end["at"]) < datetime.fromisoformat(noticed["ends_at"])
+    return end
+
+
+def test_what_hears_the_notice_loses_nothing(trainee: Trainee, cloud: Cloud) -> None:
+    """It exits with 0 for it was asked to: that is no success."""
+    trainee.write("steps.py", SCRIPT)
+    run_id = trainee.ident("train", "steps.py", *RENTED, "--detach", "--", str(STEPS), "aware")
+    ordered_at = interrupt(trainee, cloud, lambda: trainee.committed_files(run_id))
+    assert trainee.type("wait", run_id, timeout_s=PATIENCE_S).returncode == 21
+    end = check_told(trainee, run_id, ordered_at)
+    assert end["last_step"] == end["durable_step"] > 10
+    [exited] = bodies(trainee, run_id, 1, "command_exited")
+    assert exited["exit"]["status"] == 0
+    assert trainee.told("status", run_id)["state"] == "interrupted"
+    assert json.loads(trainee.committed_files(run_id)[-1]["last.json"])["step"] == end["last_step"]
+    resumed = trainee.type("resume", run_id, "--yes", timeout_s=PATIENCE_S)
+    assert resumed.returncode == 0, resumed.stderr.decode()
+    assert f"from step {end['last_step']}\n".encode() in resumed.stdout
+    assert weights_of(trainee, run_id) == undisturbed()
+    trainee.check_nothing_is_left()
