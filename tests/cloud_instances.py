@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -21,6 +22,7 @@ from runctl.transports.ssh_target import SshTarget
 from tests.fidelity.world import CloudWorld
 from tests.localcloud.process import CloudProcess
 
+PATIENCE_S = 150.0
 UBUNTU = "/aws/service/canonical/ubuntu/server/24.04/stable/current/amd64/hvm/ebs-gp3/ami-id"
 
 
@@ -80,6 +82,14 @@ class Rig:
         waiter = ec2.get_waiter("instance_running")
         waiter.wait(InstanceIds=[made["InstanceId"]], WaiterConfig={"Delay": 1, "MaxAttempts": 60})
         return str(made["InstanceId"])
+
+    def await_online(self, ident: str) -> None:
+        """Wait until Systems Manager reaches an instance."""
+        ssm, deadline = self.world.client("ssm"), time.monotonic() + PATIENCE_S
+        asked = [{"Key": "InstanceIds", "Values": [ident]}]
+        while not ssm.describe_instance_information(Filters=asked)["InstanceInformationList"]:
+            assert time.monotonic() < deadline
+            time.sleep(0.2)
 
     def _target(self, ident: str, identity: Path, sockets: Path) -> SshTarget:
         found = self.ways(identity.parent, "ssh").reach(ident)

@@ -157,16 +157,8 @@ def _launch_ours(rig: Rig, in_s3: BucketScene) -> str:
     owner = json.loads(in_s3.type("init", "--output", "json").stdout)["owner"]
     tags = [{"ResourceType": "instance", "Tags": [{"Key": "runctl:owner", "Value": owner}]}]
     ident = rig.launch(IamInstanceProfile={"Name": rig.world.profile}, TagSpecifications=tags)
-    _await_online(rig, ident)
+    rig.await_online(ident)
     return ident
-
-
-def _await_online(rig: Rig, ident: str) -> None:
-    ssm, deadline = rig.world.client("ssm"), time.monotonic() + PATIENCE_S
-    asked = [{"Key": "InstanceIds", "Values": [ident]}]
-    while not ssm.describe_instance_information(Filters=asked)["InstanceInformationList"]:
-        assert time.monotonic() < deadline
-        time.sleep(0.2)
 
 
 def test_what_cannot_be_is_refused_before_anything_begins(rig: Rig, in_s3: BucketScene) -> None:

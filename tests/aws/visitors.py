@@ -12,6 +12,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 from tests.aws.bucketscene import BucketScene
 from tests.cloud_instances import Rig
@@ -23,11 +24,11 @@ PATIENCE_S = 60.0
 class KeyPair:
     """A key pair that is made once, and an instance that has nothing else to be reached with."""
 
-    def __init__(self, rig: Rig) -> None:
+    def __init__(self, rig: Rig, **parameters: Any) -> None:
         self.rig, self.name = rig, rig.world.name("pair")
         made = rig.world.client("ec2").create_key_pair(KeyName=self.name)
         self.secret = str(made["KeyMaterial"])
-        self.instance = rig.launch(KeyName=self.name, ImageId=rig.ubuntu)
+        self.instance = rig.launch(KeyName=self.name, ImageId=rig.ubuntu, **parameters)
 
     @contextmanager
     def held_by(self, user: BucketScene) -> Iterator[None]:

@@ -14,8 +14,12 @@ from pathlib import Path
 import boto3
 import pytest
 
+from tests.aws.conftest import rig
 from tests.e2e.trainee import REGION, Trainee, aws_environment
+from tests.localcloud.conftest import local_cloud
 from tests.localcloud.process import CloudProcess
+
+__all__ = ["local_cloud", "rig"]
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from runctl.agent.confidential import of_installer
 from runctl.agent.environment import Prepared, Settings, prepare
 from runctl.agent.faults import print_fault
 from runctl.agent.folder import AttemptFolder
@@ -16,6 +17,7 @@ from runctl.agent.journal import Journal
 from runctl.agent.link import ReaperLink
 from runctl.agent.orders import Orders
 from runctl.agent.plan import Plan
+from runctl.agent.reaper import read_json
 from runctl.errors import IntegrityError, PhaseFailed, RunctlError
 from runctl.model.codec import escape_name, unescape_name
 from runctl.model.events import EnvironmentReady, Phase, PhaseFinished, PhaseStarted, ResumeChosen
@@ -108,11 +110,14 @@ class Phases:
                 base_python=Path(self._plan.base_python),
                 on_output=on_output,
                 is_cancelled=self._orders.is_given,
-                environ=os.environ,
+                environ={**os.environ, **self._variables_of_installer()},
             )
             notes["cached"] = str(prepared.is_cached).lower()
             self._journal.append(_environment_ready(prepared))
         return prepared
+
+    def _variables_of_installer(self) -> dict[str, str]:
+        return of_installer(read_json(str(self._folder.secrets)) or {})
 
     def choose_resume(self, checkpoints: Checkpoints) -> Path | None:
         """Bring the checkpoint to start from, if there is one: the wanted, or the newest good."""

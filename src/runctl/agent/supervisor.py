@@ -20,6 +20,7 @@ import msgspec
 from runctl.agent import reaper
 from runctl.agent.checkpoint_watch import CheckpointWatch
 from runctl.agent.command import build_command, watched_folders
+from runctl.agent.confidential import of_script
 from runctl.agent.faults import print_fault
 from runctl.agent.folder import AttemptFolder
 from runctl.agent.interruption import NoticeWatch
@@ -152,7 +153,7 @@ class Supervisor:
         self._phases.bring_code()
         prepared = self._phases.prepare_environment(self._note_output)
         resume_from = self._phases.choose_resume(self._checkpoints)
-        secrets = reaper.read_json(str(self._folder.secrets)) or {}
+        secrets = of_script(reaper.read_json(str(self._folder.secrets)) or {})
         command = build_command(
             self._spec, self._folder, self._plan.attempt, prepared, resume_from, secrets, os.environ
         )

@@ -10,10 +10,12 @@ from typing import Any, cast
 
 import msgspec
 
+from runctl.agent.confidential import pack
 from runctl.agent.elsewhere import StartOrder
 from runctl.agent.plan import BucketPlan
 from runctl.engine.arrival.beginning import begin
 from runctl.engine.arrival.parts import LinkedObjects
+from runctl.engine.indexes import collect_indexes
 from runctl.engine.session import Session, connect, provider_of
 from runctl.errors import AuthError, ConfigError, NotFoundError, TransportError
 from runctl.model.instance import InstanceState
@@ -59,7 +61,7 @@ def start(
         bucket=check_ledger(session),
         gpus=spec.gpus,
         is_queued=is_queued,
-        secrets=None if secrets is None else dict(secrets),
+        secrets=_confidential(session, secrets),
     )
     provider = provider_of(session, spec)
     transport = provider.connect(instance)
@@ -69,6 +71,11 @@ def start(
         with suppress(AuthError):  # who may not tag it has a run all the same
             provider.mark(instance, spec.run_id, attempt)
     return told
+
+
+def _confidential(session: Session, secrets: Mapping[str, str] | None) -> dict[str, str] | None:
+    """Put the user's package indexes beside the secrets; None keeps what the instance has."""
+    return None if secrets is None else pack(secrets, collect_indexes(session.environ))
 
 
 def is_there(session: Session, run: Run) -> bool:

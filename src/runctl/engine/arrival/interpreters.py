@@ -17,7 +17,7 @@ from runctl.errors import ProviderError
 
 VERSION = f"{sys.version_info.major}.{sys.version_info.minor}"
 _PRUNED = frozenset({
-    "__pycache__", "ensurepip", "idlelib", "include", "lib2to3", "pkgconfig", "share",
+    "__pycache__", "idlelib", "include", "lib2to3", "pkgconfig", "share",
     "site-packages", "dist-packages", "test", "tests", "tkinter", "turtledemo",
 })  # fmt: skip
 _BESIDE = "$ORIGIN/../lib"
