@@ -10,6 +10,7 @@ import pytest
 
 from runctl.errors import NotFoundError, RefusedError, UsageError
 from runctl.project import git_state, select_files
+from runctl.project.rules import ALWAYS_OUT
 
 
 @pytest.fixture(autouse=True)
@@ -182,6 +183,34 @@ def test_submodules_and_inner_repositories_are_carried_by_their_own_rules(
     assert any("git submodule update --init absent" in note for note in found.notes)
 
 
+def test_a_submodule_of_a_submodule_is_asked_too(root: Path, tmp_path: Path) -> None:
+    write(tmp_path / "inner", {"i.py": "", ".gitignore": "*.so\n"})
+    commit(tmp_path / "inner", ".")
+    write(tmp_path / "outer", {"o.py": ""})
+    commit(tmp_path / "outer", "o.py")
+    git(tmp_path / "outer", "submodule", "add", str(tmp_path / "inner"), "inner")
+    git(tmp_path / "outer", "commit", "-q", "-m", "y")
+    write(root, {"t.py": ""})
+    commit(root, "t.py")
+    git(root, "submodule", "add", str(tmp_path / "outer"), "outer")
+    git(root, "submodule", "update", "-q", "--init", "--recursive")
+    write(root, {"outer/inner/x.so": "", "outer/inner/new.py": ""})
+    found = select_files(root)
+    assert {"outer/o.py", "outer/inner/i.py", "outer/inner/new.py"} < set(found.paths)
+    assert "outer/inner/x.so" not in found.paths
+    assert found.explain("outer/inner/i.py") == (True, "tracked by git")
+
+
+def test_a_tracked_file_is_never_dropped_by_a_rule_of_ours(root: Path) -> None:
+    folders = [name for name in ALWAYS_OUT if name != ".git"]
+    tracked = [f"{name}/kept.txt" for name in folders] + ["myenv/pyvenv.cfg", "states/1.pt"]
+    write(root, dict.fromkeys(tracked, ""))
+    commit(root, ".")
+    write(root, {f"{name}/new.txt": "" for name in folders})
+    found = select_files(root, own_folders=["states"])
+    assert found.paths == sorted(tracked)
+
+
 def test_a_repository_inside_a_plain_folder_is_asked_too(root: Path) -> None:
     write(root, {"t.py": "", "clone/.gitignore": "*.so\n", "clone/built.so": "", "clone/x.so": ""})
     commit(root / "clone", "built.so")
@@ -336,6 +365,7 @@ def test_a_link_that_leads_out_is_refused_by_name(root: Path, target: str) -> No
     with pytest.raises(RefusedError) as caught:
         select_files(root)
     assert f"bad -> {target}" in caught.value.message
+    assert f"the project {root}" in caught.value.message
     assert "bad" not in select_files(root, exclude=["/bad"]).paths
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import stat
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import ExitStack
@@ -11,7 +12,7 @@ from pathlib import Path
 from runctl.errors import NotFoundError, RefusedError
 from runctl.project.git import GitListing, has_git, is_ignored_root
 from runctl.project.ignore import RUNCTL_IGNORE, GitIgnoreFiles, IgnoreFiles
-from runctl.project.patterns import Patterns
+from runctl.project.patterns import Patterns, pattern_of
 from runctl.project.root import find_worktree, is_worktree
 from runctl.project.rules import Folder, FolderVerdict, GitRules, Rules
 from runctl.project.selection import Selected, Selection, Skipped
@@ -166,10 +167,11 @@ class _Walk:
     def _refuse_links(self) -> RefusedError:
         first = self._leading_out[0].partition(" -> ")[0]
         return RefusedError(
-            "links lead out of the project, or are absolute, and would lead nowhere on another "
-            f"machine: {', '.join(self._leading_out[:5])}"
+            f"links lead out of the project {self._root}, or are absolute, and would lead nowhere "
+            f"on another machine: {', '.join(self._leading_out[:5])}"
             + (f" and {len(self._leading_out) - 5} more" if len(self._leading_out) > 5 else ""),
-            hint=f"make them relative, or leave them out: --exclude-pattern '/{first}'",
+            hint=f"make them relative, or leave them out: "
+            f"--exclude-pattern {shlex.quote(pattern_of(first))}",
             links=self._leading_out,
         )
 
