@@ -21,6 +21,7 @@ from runctl.model import (
     hyperparams,
     instance,
     instance_views,
+    losses,
     machine,
     run,
     spec,
@@ -57,7 +58,7 @@ not UTF-8; each of these stands as `\\xNN`, and a backslash as `\\\\`.
 | `blobs/<sha256>` | bytes; of a snapshot, one is its [Tree](#tree) |
 """
 SECTIONS: dict[str, tuple[ModuleType, ...]] = {
-    "What commands answer": (views, travel, access),
+    "What commands answer": (views, travel, access, losses),
     "Instances": (instance, instance_views, machine),
     "What a local cloud answers": (cloud,),
     "A run": (run,),

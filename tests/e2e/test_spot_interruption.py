@@ -75,7 +75,7 @@ def bodies(user: Trainee, run_id: str, attempt: int, kind: str) -> list[dict[str
 
 def weights_of(user: Trainee, run_id: str) -> str:
     folder = user.home / f"outputs-{run_id}"
-    user.told("pull", run_id, str(folder))
+    user.told("pull", run_id, "--into", str(folder))
     return (folder / "weights").read_text()
 
 

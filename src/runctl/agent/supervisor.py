@@ -32,6 +32,7 @@ from runctl.agent.metadata import Metadata
 from runctl.agent.orders import Order, Orders
 from runctl.agent.phases import Halted, Phases
 from runctl.agent.plan import Plan
+from runctl.agent.saving_alarm import SavingAlarm
 from runctl.agent.shipper import Shipper
 from runctl.agent.stopper import Stopper, explain_exit, read_exit
 from runctl.errors import PhaseFailed, UnsafePath
@@ -174,8 +175,10 @@ class Supervisor:
         self._link.start_command()
         limits = self._spec.limits
         stopper = Stopper(self._link, self._journal, limits.grace, limits.stop_signal)
+        alarm = SavingAlarm(self._journal, is_spot=self._plan.is_spot)
         while not self._has_exited():
             self._link.wait(TICK_S)
+            alarm.look()
             self._tell_started()
             if self._is_bereaved():
                 return self._end_bereaved()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from runctl.cli.aligned import Fact, align
+from runctl.cli.loss_pages import tell_loss, tell_progress
 from runctl.cli.sentences import (
     tell_age,
     tell_cost,
@@ -17,8 +18,9 @@ from runctl.cli.sentences import (
 from runctl.cli.travel_pages import project_fact, travel_facts, travel_lines
 from runctl.model.hyperparams import format_hyperparams
 from runctl.model.instance import Rental
+from runctl.model.losses import AttemptLoss, Losses
 from runctl.model.quantities import format_size, format_usd
-from runctl.model.run import Attempt, Run
+from runctl.model.run import Attempt, Run, State
 from runctl.model.travel import KeptCode
 from runctl.model.views import LaunchPlan
 
@@ -52,13 +54,13 @@ def _tell_kept(kept: KeptCode) -> str:
     return f"that of run {kept.name} ({kept.run_id}), snapshot {kept.snapshot[:12]}; none is sent"
 
 
-def status_page(run: Run) -> Iterable[str]:
+def status_page(run: Run, losses: Losses) -> Iterable[str]:
     """A run in detail."""
     yield from align(*_run_facts(run))
-    for attempt in run.attempts:
+    for attempt, loss in zip(run.attempts, losses.attempts, strict=True):
         yield ""
         yield f"attempt {attempt.number}: {attempt.state.value}"
-        yield from ("  " + line for line in align(*_attempt_facts(attempt)))
+        yield from ("  " + line for line in align(*_attempt_facts(attempt, loss)))
         yield from (f"  warning: {warned.message}" for warned in attempt.warnings)
 
 
@@ -89,7 +91,7 @@ def _run_facts(run: Run) -> Iterator[Fact]:
         )
 
 
-def _attempt_facts(attempt: Attempt) -> Iterator[Fact]:
+def _attempt_facts(attempt: Attempt, loss: AttemptLoss) -> Iterator[Fact]:
     yield "instance", f"{attempt.instance} ({attempt.host})" if attempt.host else attempt.instance
     yield "rented", _tell_rental(attempt.rental) if attempt.rental else None
     yield "because", attempt.reason
@@ -105,6 +107,8 @@ def _attempt_facts(attempt: Attempt) -> Iterator[Fact]:
     if attempt.resumed is not None and attempt.resumed.checkpoint is not None:
         yield "resumed", f"{attempt.resumed.checkpoint}{tell_step(attempt.resumed.step)}"
     yield "checkpoints", str(attempt.checkpoint_count) if attempt.checkpoint_count else None
+    yield "progress", tell_progress(loss)
+    yield "lost", tell_loss(loss) if attempt.state is not State.SUCCEEDED else None
     if attempt.stop is not None:
         yield "stop", attempt.stop.reason
     if attempt.exit is not None:

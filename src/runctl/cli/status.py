@@ -17,5 +17,8 @@ def status(invocation: Invocation, run: str) -> None:
     from runctl.cli.documents import describe_run  # noqa: PLC0415
     from runctl.cli.pages import status_page  # noqa: PLC0415
 
-    found = invocation.client().status(run)
-    invocation.screen.show(describe_run(found), lambda: status_page(found), found.run_id)
+    client = invocation.client()
+    found = client.status(run)
+    losses = client.losses(found)
+    document = {**describe_run(found), "losses": losses.attempts}
+    invocation.screen.show(document, lambda: status_page(found, losses), found.run_id)

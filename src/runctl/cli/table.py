@@ -12,6 +12,7 @@ COMMANDS = {
     "sync": ("runctl.cli.sync:sync", "Say what of the project would travel."),
     "runs": ("runctl.cli.runs:runs", "List runs, newest first."),
     "status": ("runctl.cli.status:status", "Show how a run stands."),
+    "report": ("runctl.cli.report:report", "Show what a run has lost."),
     "logs": ("runctl.cli.logs:logs", "Print what a run has printed."),
     "wait": ("runctl.cli.wait:wait", "Wait until a run is over."),
     "stop": ("runctl.cli.stop:stop", "Stop a run: SIGTERM, grace, SIGKILL."),

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from runctl.errors import ConfigError, NotFoundError, RefusedError, RunctlError
+from runctl.model.losses import Losses
 from runctl.model.run import Run, State
 from runctl.model.views import (
     CheckpointDetail,
@@ -179,6 +180,12 @@ class Client:
         from runctl.engine.outcome import judge  # noqa: PLC0415
 
         return judge(self._session, self.find(reference))
+
+    def losses(self, run: Run) -> Losses:
+        """Return what a run has lost: the steps that are done again, their time, their price."""
+        from runctl.engine.losses import find_losses  # noqa: PLC0415
+
+        return find_losses(self._session, run)
 
     def failure_of(self, run: Run) -> RunctlError | None:
         """Return the error that a finished run amounts to; None for success."""

@@ -25,6 +25,14 @@ def cost_of(instance: Instance, now: datetime) -> Decimal | None:
     return cost.quantize(_FINEST, ROUND_HALF_UP)
 
 
+def price_of(usd_per_hour: Decimal | None, seconds: float) -> Decimal | None:
+    """Return the price of so long, in USD; None is unknown."""
+    if usd_per_hour is None:
+        return None
+    cost = usd_per_hour * Decimal(round(seconds, 1)) / Decimal(3600)
+    return cost.quantize(_FINEST, ROUND_HALF_UP)
+
+
 def rate_of(instance: Instance) -> Decimal | None:
     """Return what the instance costs an hour now, in USD: nothing unless it is up."""
     return instance.usd_per_hour if instance.state in _COSTS else Decimal(0)

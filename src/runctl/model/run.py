@@ -75,7 +75,7 @@ class PhaseTime(Value, frozen=True, kw_only=True):
 
 
 class Attempt(Value, frozen=True, kw_only=True):
-    """One try, on one instance."""
+    """One try, on one instance; ``started_at`` is when its command was."""
 
     number: int
     instance: str
@@ -88,6 +88,7 @@ class Attempt(Value, frozen=True, kw_only=True):
     phase: Phase | None = None
     phases: tuple[PhaseTime, ...] = ()
     pid: int | None = None
+    started_at: datetime | None = None
     environment: EnvironmentReady | None = None
     resumed: ResumeChosen | None = None
     checkpoint_count: int = 0
@@ -175,6 +176,8 @@ def step(run: Run, event: Event) -> tuple[Run, tuple[Action, ...]]:
     if run.last is None or event.attempt != run.last.number or run.last.end is not None:
         return run, ()
     changed = msgspec.structs.replace(_apply(run.last, event.body), updated_at=event.at)
+    if isinstance(event.body, CommandStarted):
+        changed = msgspec.structs.replace(changed, started_at=event.at)
     run = msgspec.structs.replace(run, attempts=(*run.attempts[:-1], changed))
     return run, next_actions(run)
 
