@@ -38,3 +38,15 @@ def _check_checkpoints(scene: BucketScene, run_id: str) -> None:
     for path, data in scene.committed(manifests[-1]).items():
         found = list((scene.project / "got").rglob(path.rpartition("/")[2]))
         assert [one.read_bytes() for one in found] == [data]
+
+
+def test_what_looks_like_a_secret_reaches_no_bucket_unasked(in_s3: BucketScene) -> None:
+    in_s3.write("train.py", "print(1)\n")
+    in_s3.write(".env", "TOKEN=1\n")
+    refused = in_s3.type("local", "train.py")
+    assert refused.returncode == 11
+    assert f"would be sent to {in_s3.env['RUNCTL_CONFIG_STORE_ROOT']}" in refused.stderr.decode()
+    assert in_s3.keys_of() == []
+    sent = in_s3.type("local", "train.py", "--yes", "-o", "json")
+    assert sent.returncode == 0, sent.stderr.decode()
+    assert in_s3.keys_of("blobs/") != []

@@ -119,6 +119,13 @@ def test_much_code_is_asked_about(project: Scene) -> None:
     assert NEXT in project.type(*AWAY, "--exclude", "/weights.txt", env=less).stderr
 
 
+def test_a_name_with_a_comma_can_be_left_here(project: Scene) -> None:
+    (project.project / ".env").rename(project.project / "a,b.env")
+    told = project.type(*AWAY).stderr.decode()
+    assert r"--exclude-pattern '/a\,b.env'" in told
+    assert NEXT in project.type(*AWAY, "--exclude-pattern", r"/a\,b.env").stderr
+
+
 def test_on_this_machine_it_is_a_note(project: Scene) -> None:
     done = project.type("local", "train.py")
     assert done.returncode == 0

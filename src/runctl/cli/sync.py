@@ -8,7 +8,7 @@ import click
 
 from runctl.cli.command import Command
 from runctl.cli.invocation import Invocation, pass_invocation
-from runctl.cli.parameters import split_lists, travel_options
+from runctl.cli.parameters import travel_options
 from runctl.errors import UsageError
 
 
@@ -33,8 +33,8 @@ def sync(invocation: Invocation, /, *, dry_run: bool, **options: Any) -> None:
     client, screen = invocation.client(), invocation.screen
     request = TravelRequest(
         project_root=options["project_root"],
-        include=split_lists(options["include"]),
-        exclude=split_lists(options["exclude"]),
+        include=options["include"],
+        exclude=options["exclude"],
         explain=options["explain"],
     )
     with screen.working("looking at the project"):

@@ -91,6 +91,8 @@ def escape_name(name: str) -> str:
     ``name`` is as Python gives it (surrogateescape); ``unescape_name`` is the exact inverse.
     """
     doubled = name.replace("\\", "\\\\")
+    if doubled.isascii():
+        return doubled
     return "".join(
         f"\\x{ord(c) - 0xDC00:02x}" if 0xDC80 <= ord(c) <= 0xDCFF else c for c in doubled
     )

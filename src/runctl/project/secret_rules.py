@@ -13,7 +13,7 @@ from fnmatch import fnmatchcase, translate
 from typing import NamedTuple
 
 _SAMPLES = (".example", ".sample", ".template", ".dist", ".defaults")
-_NAMES = {
+NAMES = {
     "variables": (".env", ".env.*", "*.env"),
     "an SSH key": ("id_rsa", "id_dsa", "id_ecdsa", "id_ed25519", "id_*_sk", "*.ppk"),
     "a key store": ("*.p12", "*.pfx", "*.pkcs12", "*.jks", "*.keystore", "*.kdbx"),
@@ -84,7 +84,7 @@ FORMS = (
 )
 
 
-_ANY_NAME = re.compile("|".join(translate(glob) for globs in _NAMES.values() for glob in globs))
+_ANY_NAME = re.compile("|".join(translate(glob) for globs in NAMES.values() for glob in globs))
 _RUN = b"a" * 20
 _AS_RUN = bytes(97 if chr(i).isalnum() or chr(i) in "_-" else 32 for i in range(128)) + b" " * 128
 _OF_PARTS = (b"PRIVATE", b"secret_access_key", b"SECRET_ACCESS_KEY")
@@ -98,7 +98,7 @@ def judge_name(path: str) -> str | None:
     if not _ANY_NAME.match(name) or name.endswith(_SAMPLES):
         return None
     return next(
-        what for what, globs in _NAMES.items() if any(fnmatchcase(name, glob) for glob in globs)
+        what for what, globs in NAMES.items() if any(fnmatchcase(name, glob) for glob in globs)
     )
 
 

@@ -16,14 +16,14 @@ from msgspec import Struct
 
 from runctl.model.codec import escape_name
 from runctl.project.patterns import Patterns
-from runctl.project.secret_rules import FORMS, judge_name, judge_text
+from runctl.project.secret_rules import FORMS, NAMES, judge_name, judge_text
 from runctl.project.selection import Selected, Selection
 
 LARGEST_BYTES = 1024**2
 """A larger file is data, and is not read."""
 _SETTLED_NS = 2 * 10**9
 _Stamp = tuple[int, int, int, int]
-_RULES = hashlib.sha256(repr(FORMS).encode()).hexdigest()[:8]
+_RULES = hashlib.sha256(repr((NAMES, FORMS)).encode()).hexdigest()[:8]
 
 
 class Suspect(Struct, frozen=True):
@@ -49,31 +49,28 @@ def find_suspects(selection: Selection, allowed: Patterns, cache_dir: Path) -> l
 
 
 def _judge(root: Path, entry: Selected, memory: _Memory) -> Suspect | None:
-    what, line = judge_name(entry.path), None
-    if what is None:
-        told = _judge_content(root, entry, memory)
-        if told is None:
-            return None
-        what, line = told
-    return Suspect(entry.path, what, line, entry.reason == "tracked by git")
-
-
-def _judge_content(root: Path, entry: Selected, memory: _Memory) -> tuple[str, int] | None:
-    if entry.size_bytes > LARGEST_BYTES:
-        return None
-    path = os.path.join(root, entry.path)
+    path = f"{root}/{entry.path}"
     try:
         stamp = _stamp(os.lstat(path))
         if memory.knows(entry.path, stamp):
             return None
-        with open(path, "rb") as file:
-            data = file.read(LARGEST_BYTES)
+        what, line = judge_name(entry.path), None
+        if what is None:
+            what, line = _judge_content(entry, path)
     except OSError:
         return None  # gone, or not to be read: what sends it says so
-    told = None if b"\0" in data else judge_text(data)
-    if told is None:
+    if what is None:
         memory.add(entry.path, stamp)
-    return told
+        return None
+    return Suspect(entry.path, what, line, entry.reason == "tracked by git")
+
+
+def _judge_content(entry: Selected, path: str) -> tuple[str, int] | tuple[None, None]:
+    if entry.size_bytes > LARGEST_BYTES:
+        return None, None
+    with open(path, "rb") as file:
+        data = file.read(LARGEST_BYTES)
+    return (None, None) if b"\0" in data else judge_text(data) or (None, None)
 
 
 def _stamp(status: os.stat_result) -> _Stamp:
