@@ -18,7 +18,7 @@ from pathlib import Path
 
 PROGRAM = """\
 import base64, hashlib, http.server, sys
-FILES, PORT, KEY = {files!r}, {port}, {key!r}
+FILES, PORT, KEY, LAST = {files!r}, {port}, {key!r}, {last!r}
 FILES = {{name: base64.b64decode(data) for name, data in FILES.items()}}
 
 class Index(http.server.BaseHTTPRequestHandler):
@@ -29,6 +29,10 @@ class Index(http.server.BaseHTTPRequestHandler):
             self.send_header("Content-Length", "0")
             self.end_headers()
             return
+        if self.server.is_closed:
+            self.send_error(503)
+            return
+        self.server.is_closed = LAST and self.headers.get("User-Agent", "").startswith(LAST)
         name = self.path.rstrip("/").rpartition("/")[2]
         data = FILES.get(name) or self.page(name)
         self.send_response(200 if data else 404)
@@ -48,15 +52,20 @@ class Index(http.server.BaseHTTPRequestHandler):
     def log_message(self, *words):
         pass
 
-http.server.ThreadingHTTPServer(("127.0.0.1", PORT), Index).serve_forever()
+server = http.server.ThreadingHTTPServer(("127.0.0.1", PORT), Index)
+server.is_closed = False
+server.serve_forever()
 """
 
 
 class WheelIndex:
-    """The wheels in a folder, for whoever knows the password."""
+    """The wheels in a folder, for whoever knows the password.
 
-    def __init__(self, wheels: Path, password: str) -> None:
-        self.wheels, self.password = wheels, password
+    ``last``: how the agent begins whose first request is the last one that is answered.
+    """
+
+    def __init__(self, wheels: Path, password: str, last: str = "") -> None:
+        self.wheels, self.password, self.last = wheels, password, last
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             self.port = int(free.getsockname()[1])
@@ -76,7 +85,7 @@ class WheelIndex:
             for path in sorted(self.wheels.glob("*.whl"))
         }
         key = base64.b64encode(f"reader:{self.password}".encode()).decode()
-        return PROGRAM.format(files=files, port=self.port, key=key)
+        return PROGRAM.format(files=files, port=self.port, key=key, last=self.last)
 
     @contextmanager
     def served_here(self) -> Iterator[None]:

@@ -6,6 +6,7 @@ password: it can be nothing else, and it can be had by the user's own settings o
 
 from __future__ import annotations
 
+import hashlib
 import json
 import secrets
 import subprocess
@@ -88,8 +89,12 @@ class Site:
         folder.mkdir()
         self.user.write("train.py", TRAIN)
 
-    def train(self, *words: str) -> subprocess.CompletedProcess[bytes]:
-        return self.user.type("train", "train.py", *self.words, *words, timeout_s=PATIENCE_S)
+    def train(
+        self, *words: str, index: WheelIndex | None = None
+    ) -> subprocess.CompletedProcess[bytes]:
+        typed = ("train", "train.py", *self.words, *words)
+        env = {"UV_DEFAULT_INDEX": index.url} if index else {}
+        return self.user.type(*typed, timeout_s=PATIENCE_S, env=env)
 
     def ready(self) -> dict[str, object]:
         """What the newest run has recorded of its environment."""
@@ -258,6 +263,18 @@ def test_pip_installs_where_uv_is_not(site: Site) -> None:
         site.there(f"for one in {UVS}; do mv $one.away $one; done")
     check_imported(site, done, "1.2.3")
     assert b"installing with pip" in done.stdout
+
+
+def test_wheels_are_sent_where_no_index_is_reached(site: Site) -> None:
+    site.user.write("requirements.txt", "signpost<2\n")
+    index = WheelIndex(site.index.wheels, site.index.password, last="Python-urllib")
+    with index.served_here():  # until runctl has the wheel: who asks after that gets nothing
+        done = site.train("--stage-wheels", index=index)
+    check_imported(site, done, "1.2.3")
+    assert site.ready()["is_cached"] is False
+    [wheel] = site.index.wheels.glob("signpost-1*")
+    sent = f"blobs/{hashlib.sha256(wheel.read_bytes()).hexdigest()}"
+    assert site.user.read(sent) == wheel.read_bytes()
 
 
 def test_bad_requirement_fails_the_run(site: Site) -> None:

@@ -33,6 +33,7 @@ SAMPLES: dict[str, tuple[str, str, object]] = {
     "environment.requirements": ('["r.txt", "s.txt"]', "r.txt,s.txt", ("r.txt", "s.txt")),
     "environment.extras": ('["gpu"]', "gpu", ("gpu",)),
     "environment.groups": ('["dev"]', "dev", ("dev",)),
+    "environment.stage_wheels": ("true", "true", True),
     "environment.system_site_packages": ("true", "true", True),
     "environment.no_deps": ("true", "1", True),
     "checkpoint.dir": ('"out"', "out", "out"),

@@ -9,14 +9,15 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from runctl.agent.arrival import find_base_python, make_order, reaper_command
+from runctl.agent.environment.settings import StagedWheel
 from runctl.agent.folder import AttemptFolder
 from runctl.agent.machine_end import take_back
-from runctl.agent.plan import BucketPlan, Plan
+from runctl.agent.plan import BucketPlan, Plan, read_plan
 from runctl.model.codec import Record, decode
 
 
 class StartOrder(Record, frozen=True, kw_only=True):
-    """Which attempt is to be started; ``secrets`` of None keeps those that are there.
+    """Which attempt is to be started; ``secrets`` and ``wheels`` of None keep those that are there.
 
     ``bucket``: how a ledger in S3 is reached from here, with the instance's own role.
     """
@@ -32,6 +33,7 @@ class StartOrder(Record, frozen=True, kw_only=True):
     gpus: tuple[int, ...] = ()
     is_queued: bool = False
     secrets: dict[str, str] | None = None
+    wheels: tuple[StagedWheel, ...] | None = None
 
 
 def instance_root(environ: Mapping[str, str]) -> Path:
@@ -54,11 +56,18 @@ def start(order: bytes, environ: Mapping[str, str]) -> int:
         ends_instance=wish.ends_instance,
         is_spot=wish.is_spot,
         bucket=wish.bucket,
+        wheels=wish.wheels or _wheels_of_before(wish, instance_root(environ)),
     )
     asked = make_order(plan, wish.secrets, gpus=wish.gpus, is_queued=wish.is_queued)
     return subprocess.run(
         reaper_command(sys.executable, "start"), input=asked, check=False, env=dict(environ)
     ).returncode
+
+
+def _wheels_of_before(wish: StartOrder, root: Path) -> tuple[StagedWheel, ...] | None:
+    """Return what an earlier start of this attempt has brought."""
+    folder = AttemptFolder.of(root, wish.run_id, wish.attempt)
+    return read_plan(folder).wheels if folder.plan.exists() else None
 
 
 def probe(run_id: str, attempt: str) -> int:

@@ -9,8 +9,11 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from msgspec.structs import replace
+
 from runctl.agent.confidential import of_installer
 from runctl.agent.environment import Prepared, Settings, prepare
+from runctl.agent.environment.settings import Staged
 from runctl.agent.faults import print_fault
 from runctl.agent.folder import AttemptFolder
 from runctl.agent.journal import Journal
@@ -18,6 +21,7 @@ from runctl.agent.link import ReaperLink
 from runctl.agent.orders import Orders
 from runctl.agent.plan import Plan
 from runctl.agent.reaper import read_json
+from runctl.agent.wheels import WHEELS, fetch_wheels
 from runctl.errors import IntegrityError, PhaseFailed, RunctlError
 from runctl.model.codec import escape_name, unescape_name
 from runctl.model.events import EnvironmentReady, Phase, PhaseFinished, PhaseStarted, ResumeChosen
@@ -105,7 +109,7 @@ class Phases:
             prepared = prepare(
                 self._folder.code,
                 self._folder.code / unescape_name(self._spec.command.script),
-                settings_of(self._spec.environment, self._plan.attempt),
+                self._settings(),
                 envs_root=self._plan.envs_root,
                 base_python=Path(self._plan.base_python),
                 on_output=on_output,
@@ -115,6 +119,14 @@ class Phases:
             notes["cached"] = str(prepared.is_cached).lower()
             self._journal.append(_environment_ready(prepared))
         return prepared
+
+    def _settings(self) -> Settings:
+        settings = settings_of(self._spec.environment, self._plan.attempt)
+        if self._plan.wheels is None:
+            return settings
+        staged = Staged(self._plan.envs_root / WHEELS, self._plan.wheels)
+        fetch_wheels(staged, self._blobs)
+        return replace(settings, staged=staged)
 
     def _variables_of_installer(self) -> dict[str, str]:
         return of_installer(read_json(str(self._folder.secrets)) or {})

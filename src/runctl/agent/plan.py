@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from runctl.agent.environment.settings import StagedWheel
 from runctl.agent.folder import AttemptFolder
 from runctl.model.codec import Record, Value, decode
 
@@ -25,6 +26,7 @@ class Plan(Record, frozen=True, kw_only=True):
     """Which attempt this is, and where its things are. ``store`` is the ledger's root.
 
     ``ends_instance``: the instance is there for this run, and is to end with it.
+    ``wheels``: those that were sent for its environment; None where an index is asked.
     ``is_spot``: its provider may take it back, and says so before.
     """
 
@@ -38,6 +40,7 @@ class Plan(Record, frozen=True, kw_only=True):
     ends_instance: bool = False
     is_spot: bool = False
     bucket: BucketPlan | None = None
+    wheels: tuple[StagedWheel, ...] | None = None
 
     @property
     def envs_root(self) -> Path:

@@ -43,6 +43,7 @@ _SETTINGS = {
     "system_site_packages": "environment.system_site_packages",
     "no_deps": "environment.no_deps",
     "install": "environment.install",
+    "stage_wheels": "environment.stage_wheels",
     "transport": "aws.transport",
 }
 
@@ -92,6 +93,11 @@ launch_options = together(
         help="Keep the image's own packages.",
     ),
     click.option("--no-deps/--deps", default=None, help="Install only what is listed."),
+    click.option(
+        "--stage-wheels/--no-stage-wheels",
+        default=None,
+        help="Send wheels from here: the instance needs no index.",
+    ),
     click.option("--install/--no-install", default=None, help="Install what is declared."),
     transport_option,
     click.argument("script"),

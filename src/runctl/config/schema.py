@@ -70,6 +70,9 @@ class EnvironmentSettings(Struct, frozen=True, kw_only=True):
     groups: Annotated[tuple[str, ...], _about("dependency groups of the project")] = ()
     system_site_packages: Annotated[bool, _about("keep the image's own packages")] = False
     no_deps: Annotated[bool, _about("install what is listed, and nothing that it needs")] = False
+    stage_wheels: Annotated[
+        bool, _about("send wheels from here, for instances that reach no package index")
+    ] = False
 
 
 class CheckpointSettings(Struct, frozen=True, kw_only=True):

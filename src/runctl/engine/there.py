@@ -17,6 +17,7 @@ from runctl.engine.arrival.beginning import begin
 from runctl.engine.arrival.parts import LinkedObjects
 from runctl.engine.indexes import collect_indexes
 from runctl.engine.session import Session, connect, provider_of
+from runctl.engine.staging import stage_wheels
 from runctl.errors import AuthError, ConfigError, NotFoundError, TransportError
 from runctl.model.instance import InstanceState
 from runctl.model.run import Attempt, Run
@@ -49,22 +50,23 @@ def start(
     secrets: Mapping[str, str] | None,
     is_queued: bool,
 ) -> bytes:
+    provider = provider_of(session, spec)
+    transport = provider.connect(instance)
     rental = session.ledger.claims(spec.run_id)[attempt - 1].rental
     order = StartOrder(
         run_id=spec.run_id,
         attempt=attempt,
         instance=instance,
         store=session.ledger.objects.url,
-        is_exclusive=provider_of(session, spec).is_exclusive,
+        is_exclusive=provider.is_exclusive,
         ends_instance=rental is not None and rental.ends_with_run,
         is_spot=rental is not None and rental.is_spot,
         bucket=check_ledger(session),
         gpus=spec.gpus,
         is_queued=is_queued,
         secrets=_confidential(session, secrets),
+        wheels=None if secrets is None else stage_wheels(session, spec, transport),
     )
-    provider = provider_of(session, spec)
-    transport = provider.connect(instance)
     objects = cast(LinkedObjects, session.ledger.objects)  # a bucket, as was just checked
     told = begin(transport, order, objects, session.cache_dir, session.environ)
     if isinstance(provider, SupportsMarks):

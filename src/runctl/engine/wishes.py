@@ -19,4 +19,5 @@ def environment_wish(settings: Settings, request: LaunchRequest) -> EnvironmentW
         system_site_packages=wish.system_site_packages,
         no_deps=wish.no_deps,
         is_fresh=request.is_fresh,
+        stage_wheels=wish.stage_wheels,
     )

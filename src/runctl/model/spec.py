@@ -42,7 +42,11 @@ class Code(Value, frozen=True, kw_only=True):
 
 
 class EnvironmentWish(Value, frozen=True, kw_only=True):
-    """How dependencies are to be installed; ``is_fresh``: whatever the instance has already."""
+    """How dependencies are to be installed.
+
+    ``is_fresh``: whatever the instance has already. ``stage_wheels``: from wheels that are sent,
+    with no index.
+    """
 
     install: bool = True
     installer: str = "auto"
@@ -53,6 +57,7 @@ class EnvironmentWish(Value, frozen=True, kw_only=True):
     system_site_packages: bool = False
     no_deps: bool = False
     is_fresh: bool = False
+    stage_wheels: bool = False
 
 
 class CheckpointWish(Value, frozen=True, kw_only=True):

@@ -21,6 +21,7 @@ from runctl.agent.environment.processes import (
 from runctl.agent.environment.recipe import read_recipe
 from runctl.agent.environment.settings import Prepared, Settings
 from runctl.agent.environment.sources import Source, detect
+from runctl.agent.environment.staging import restrict
 
 _INTERPRETERS = "interpreters"
 _PROJECTS = "projects"
@@ -69,6 +70,8 @@ def _decide(
 ) -> tuple[Source, Interpreter, Plan | None]:
     source = detect(tree, script, settings)
     recipe = read_recipe(tree, source, settings)
+    if recipe is not None and settings.staged is not None:
+        recipe = restrict(recipe, settings.staged)
     wish = read_wish(tree, script, source, recipe, settings.python)
     binary = uv.find_uv(environ) if settings.installer != "pip" else None
     memory = envs_root / _INTERPRETERS

@@ -7,7 +7,25 @@ from typing import Literal
 
 import msgspec
 
+from runctl.model.checkpoint import Part
+
 Installer = Literal["uv", "pip"]
+
+
+class StagedWheel(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A wheel that was sent: ``requirement`` is ``name==version``, its bytes are ``parts``."""
+
+    requirement: str
+    filename: str
+    sha256: str
+    parts: tuple[Part, ...]
+
+
+class Staged(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """All wheels of an environment, and the folder that they are in."""
+
+    folder: Path
+    wheels: tuple[StagedWheel, ...]
 
 
 class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -16,7 +34,8 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     ``requirements`` are relative to the project tree and, when given, win over everything
     that the project declares. ``python`` is a version (``3.12``), a specifier
     (``>=3.11,<3.13``) or the path of an interpreter. ``extras`` and ``groups`` are those of the
-    project. ``is_fresh`` installs although there is an environment already.
+    project. ``is_fresh`` installs although there is an environment already;
+    ``staged`` wheels are taken in the place of any index.
     """
 
     install: bool = True
@@ -28,6 +47,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     system_site_packages: bool = False
     no_deps: bool = False
     is_fresh: bool = False
+    staged: Staged | None = None
 
 
 class Prepared(msgspec.Struct, frozen=True):
