@@ -25,6 +25,7 @@ from runctl.model import (
     machine,
     run,
     spec,
+    sync,
     travel,
     views,
 )
@@ -59,7 +60,7 @@ not UTF-8; each of these stands as `\\xNN`, and a backslash as `\\\\`.
 """
 SECTIONS: dict[str, tuple[ModuleType, ...]] = {
     "What commands answer": (views, travel, access, losses),
-    "Instances": (instance, instance_views, machine),
+    "Instances": (instance, instance_views, machine, sync),
     "What a local cloud answers": (cloud,),
     "A run": (run,),
     "What was asked for": (spec, hyperparams),

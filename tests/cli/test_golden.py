@@ -69,6 +69,8 @@ CASES = {
     "plan": ["train", "my scripts/train.py", "--dry-run", "--hyperparams", "lr=1e-3", "--", "-x"],
     "plan-id": ["local", "my scripts/train.py", "--dry-run", "--name", "planned", "-o", "id"],
     "sync": ["sync", "--dry-run", "--explain", "my scripts"],
+    "sync-nowhere": ["sync"],
+    "sync-local": ["sync", "alpha", "-o", "json"],
     "sync-json": ["sync", "--dry-run", "-o", "json"],
     "config-show": ["config", "show"],
     "config-show-origin": ["--color=never", "config", "show", "--origin"],

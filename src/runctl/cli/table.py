@@ -9,7 +9,7 @@ from runctl.cli.command import LazyGroup
 COMMANDS = {
     "train": ("runctl.cli.train:train", "Run a training script, and follow it."),
     "local": ("runctl.cli.local:local", "Run a training script on this machine."),
-    "sync": ("runctl.cli.sync:sync", "Say what of the project would travel."),
+    "sync": ("runctl.cli.sync:sync", "Hold a folder of an instance to the project."),
     "runs": ("runctl.cli.runs:runs", "List runs, newest first."),
     "status": ("runctl.cli.status:status", "Show how a run stands."),
     "report": ("runctl.cli.report:report", "Show what a run has lost."),

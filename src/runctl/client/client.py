@@ -414,9 +414,9 @@ class Client:
         from runctl.client.machine import Machine  # noqa: PLC0415
         from runctl.engine.visiting import find_visited  # noqa: PLC0415
 
-        return Machine(
-            self._session, *find_visited(self._session, reference, is_foreign=is_foreign)
-        )
+        session = self._session
+        found = find_visited(session, reference, is_foreign=is_foreign)
+        return Machine(session, self._cwd, *found)
 
     # -- rehearsing
 

@@ -11,10 +11,14 @@ from runctl.errors import ConflictError
 from runctl.model.access import Forward, SshHost
 from runctl.model.instance import Instance
 from runctl.model.machine import MachineLook
+from runctl.model.sync import Synced, SyncRequest
 
 # Imported where they are used: a command pays only for what it does.
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from runctl.engine.session import Session
+    from runctl.model.terms import Accept, Tell
     from runctl.transports.ssh import SshTransport
     from runctl.transports.ssm import SsmTransport
 
@@ -25,8 +29,9 @@ class Machine:
     It is reached when it is first needed, by the way that the setting ``aws.transport`` says.
     """
 
-    def __init__(self, session: Session, instance: Instance, alias: str) -> None:
+    def __init__(self, session: Session, cwd: Path, instance: Instance, alias: str) -> None:
         self._session = session
+        self._cwd = cwd
         self.instance = instance
         self.alias = alias
 
@@ -87,6 +92,38 @@ class Machine:
             lambda: self.look(is_detailed=is_detailed),
             lambda: provider.describe(self.instance.instance_id),
             interval,
+        )
+
+    def sync(
+        self, request: SyncRequest, accept: Accept | None = None, tell: Tell | None = None
+    ) -> Iterator[Synced]:
+        """Bring a project's files into a folder, exactly; ``is_watching``: again and again.
+
+        Once, one result is yielded. ``accept`` hears of what looks like a secret, before it is
+        sent; ``tell`` gets a sentence when a watch loses the connection. What a sync did not bring
+        is never replaced unless ``is_forced``: ConflictError.
+        """
+        from runctl.engine import looking  # noqa: PLC0415
+        from runctl.engine.syncing import opening, watching  # noqa: PLC0415
+        from runctl.engine.syncing.moving import Place  # noqa: PLC0415
+        from runctl.engine.travel import locate_project  # noqa: PLC0415
+        from runctl.model.terms import Terms  # noqa: PLC0415
+
+        silent, ident = Terms(), self.instance.instance_id
+        root = locate_project(self._cwd, request.files.project_root)
+        folder = request.folder or opening.default_folder(root)
+        place = Place(self._transport, ident, self.alias, folder, request.is_forced)
+        mirror = opening.open_mirror(
+            self._session, place, root, request.files, accept or silent.accept
+        )
+        if not request.is_watching:
+            yield mirror.once()
+            return
+        provider = self._session.provider(self.instance.provider)
+        yield from watching.watch(
+            mirror,
+            tell or silent.tell,
+            lambda: looking.check_runs(lambda: provider.describe(ident)),
         )
 
     @cached_property

@@ -14,14 +14,14 @@ from runctl.project import Patterns, Selection, pattern_of
 SHOWN = 3
 
 
-def concerns_of(session: Session, selection: Selection) -> Concerns:
-    """Look at the files that would travel to the target of the settings."""
+def concerns_of(session: Session, selection: Selection, destination: str | None = None) -> Concerns:
+    """Look at the files that would travel, to the target of the settings or where it is said."""
     from runctl.project.secrets import find_suspects  # noqa: PLC0415 - a sync of nothing has none
 
     settings = session.config.values.code
     allowed = Patterns(settings.allow, "code.allow")
     return Concerns(
-        destination=_destination(session),
+        destination=destination or _destination(session),
         suspects=tuple(
             SuspectFile(path=one.path, what=one.what, line=one.line, is_tracked=one.is_tracked)
             for one in find_suspects(selection, allowed, session.cache_dir)
@@ -31,12 +31,14 @@ def concerns_of(session: Session, selection: Selection) -> Concerns:
     )
 
 
-def require_acceptance(session: Session, selection: Selection, accept: Accept) -> None:
+def require_acceptance(
+    session: Session, selection: Selection, accept: Accept, *, destination: str | None = None
+) -> None:
     """Return if there is nothing to fear or it is accepted; else raise RefusedError.
 
     Files that stay on this machine are told of, and never refused.
     """
-    concerns = concerns_of(session, selection)
+    concerns = concerns_of(session, selection, destination)
     if not concerns.are_there or accept(concerns) or concerns.destination is None:
         return
     raise RefusedError(

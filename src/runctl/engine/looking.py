@@ -61,7 +61,7 @@ def watch(
         try:
             found = look_now()
         except TransportError:
-            _check_runs(describe)
+            check_runs(describe)
             if time.monotonic() - answered > DOUBT.total_seconds():
                 raise
         else:
@@ -70,7 +70,8 @@ def watch(
         time.sleep(max(0.0, interval.total_seconds() - (time.monotonic() - began)))
 
 
-def _check_runs(describe: Callable[[], Instance]) -> None:
+def check_runs(describe: Callable[[], Instance]) -> None:
+    """Raise InstanceLost where the instance does not run any more."""
     try:
         instance = describe()
     except NotFoundError as error:

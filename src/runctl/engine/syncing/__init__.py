@@ -1,0 +1,1 @@
+"""A folder of an instance held to the project's selection, over any transport."""
