@@ -83,6 +83,10 @@ def test_it_is_stopped_and_asked_on_request(instance: str, in_s3: BucketScene) -
     _await_state(in_s3, run_id, "running")
     beside = in_s3.type("exec", run_id, "--", "sh", "-c", "echo $RUNCTL_RUN_ID; id -un")
     assert beside.stdout.decode().split() == [run_id, "ec2-user"], beside.stderr
+    made = in_s3.type("exec", run_id, "--", "sh", "-c", 'echo hi > "$RUNCTL_OUTPUT_DIR/made"')
+    assert made.returncode == 0
+    early = in_s3.type("pull", run_id)
+    assert (early.returncode, b"where it runs: made 3B" in early.stderr) == (75, True), early.stderr
     assert in_s3.type("stop", run_id, timeout_s=PATIENCE_S).returncode == 0
     assert in_s3.wait(run_id) == 24
 

@@ -120,11 +120,14 @@ def test_a_damaged_part_leaves_no_file_behind(tmp_path: Path) -> None:
 
 
 def test_a_run_that_goes_on_says_how_to_look(scene: Scene) -> None:
-    scene.write("slow.py", "import time\ntime.sleep(60)\n")
+    scene.write("slow.py", MAKE + "import time\ntime.sleep(60)\n")
     run_id = scene.launch("slow.py", "--name", "slow")
-    done = scene.type("pull", "slow", "-o", "json")
-    error = error_of(done)
+    scene.wait_for("its outputs", (scene.outputs(run_id) / "a.png").exists)
+    error = error_of(scene.type("pull", "slow", "-o", "json"))
     assert error["exit_code"] == 75
-    assert f"runctl wait {run_id}" in error["hint"]
+    assert error["hint"] == f"runctl wait {run_id}"
+    assert "a.png 3B, metrics.json 2B" in error["message"]
+    assert "13B in all" in error["message"]
     assert scene.type("stop", run_id, "--now").returncode == 0
-    assert scene.type("pull", "slow").returncode == 4  # it has left nothing
+    assert scene.type("pull", "slow").returncode == 0  # what it had written was stored
+    assert brought(scene.project / "slow") == ALL

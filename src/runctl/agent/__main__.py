@@ -3,6 +3,7 @@
 ``python -m runctl.agent exec FOLDER -- COMMAND``: a command beside the training, in its
 folder and environment.
 
+``python -m runctl.agent outputs FOLDER``: tell what the training has written so far.
 ``python -m runctl.agent start < ORDER``: start an attempt on an instance that the agent is on.
 ``python -m runctl.agent probe RUN ATTEMPT``: tell who is alive of an attempt there.
 """
@@ -22,10 +23,13 @@ from runctl.agent.plan import read_plan
 from runctl.agent.priority import lower_session
 from runctl.agent.relaunch import Relauncher
 from runctl.agent.supervisor import Supervisor
+from runctl.model.codec import encode, escape_name
+from runctl.model.outputs import SoFar
 
 _WAITS_FOR_ITS_PHASES = 75
 _NO_COMMAND = 126
 _NO_SUCH_COMMAND = 127
+_NAMED = 10
 
 
 def supervise(folder: AttemptFolder, read_descriptor: int, write_descriptor: int) -> int:
@@ -69,11 +73,28 @@ def execute(folder: AttemptFolder, argv: list[str]) -> int:
         return _NO_SUCH_COMMAND if isinstance(error, FileNotFoundError) else _NO_COMMAND
 
 
+def tell_outputs(folder: AttemptFolder) -> int:
+    """Write what there is, and some of it by name, to standard output."""
+    place = str(folder.outputs)
+    paths = [os.path.join(above, name) for above, _, names in os.walk(place) for name in names]
+    sizes = {path: os.lstat(path).st_size for path in sorted(paths) if os.path.lexists(path)}
+    first = list(sizes.items())[:_NAMED]
+    told = SoFar(
+        count=len(sizes),
+        total_bytes=sum(sizes.values()),
+        first={escape_name(os.path.relpath(path, place)): size for path, size in first},
+    )
+    sys.stdout.write(encode(told).decode())
+    return 0
+
+
 def main(argv: list[str]) -> int:
     if argv[1] in ("start", "probe"):
         from runctl.agent import elsewhere  # noqa: PLC0415 - no agent needs it
 
         return elsewhere.main() if argv[1] == "start" else elsewhere.probe(*argv[2:4])
+    if argv[1] == "outputs":
+        return tell_outputs(AttemptFolder(Path(argv[2])))
     if argv[1] == "exec":
         return execute(AttemptFolder(Path(argv[2])), argv[4:])
     return supervise(AttemptFolder(Path(argv[1])), int(argv[2]), int(argv[3]))

@@ -8,7 +8,9 @@ from collections.abc import Sequence
 from runctl.agent.arrival import agent_command
 from runctl.engine.here import folder_of
 from runctl.engine.session import Session, connect, provider_of
-from runctl.errors import ConflictError, TryAgain
+from runctl.errors import ConflictError, TransportError, TryAgain
+from runctl.model.codec import decode
+from runctl.model.outputs import SoFar
 from runctl.model.run import Attempt, Run
 
 
@@ -29,14 +31,38 @@ def execute(session: Session, run_id: str, argv: Sequence[str]) -> int:
     return connect(session, run.spec, run.last.instance).attach(command)
 
 
-def _execute_there(session: Session, run: Run, last: Attempt, argv: Sequence[str]) -> int:
+def outputs_so_far(session: Session, run: Run) -> SoFar | None:
+    """Say what the last attempt has written where it runs; None before it began.
+
+    Raises TransportError where the instance cannot be asked.
+    """
+    last = run.last
+    if last is None or last.folder is None:
+        return None
+    if provider_of(session, run.spec).is_here:
+        command = [*agent_command(sys.executable), "outputs", last.folder]
+    else:
+        command = _agent_there("outputs", last.folder)
+    done = connect(session, run.spec, last.instance).exec(command)
+    if done.status != 0:
+        words = done.stderr.decode(errors="replace").strip().splitlines()
+        why = words[-1] if words else f"status {done.status}"
+        raise TransportError(f"{last.instance} could not say what is there: {why}")
+    return decode(done.stdout, SoFar, key="outputs")
+
+
+def _agent_there(*words: str) -> list[str]:
     from runctl.engine.arrival.parts import agent_name  # noqa: PLC0415 - only for instances
 
+    script = 'exec "$HOME/.runctl/agents/$0/bin/python" -I -u -m runctl.agent "$@"'
+    return ["sh", "-c", script, agent_name(), *words]
+
+
+def _execute_there(session: Session, run: Run, last: Attempt, argv: Sequence[str]) -> int:
     if last.folder is None:
         raise TryAgain(
             f"run {run.spec.name} has not begun on {last.instance}: it is {run.state.value}",
             hint=f"runctl status {run.run_id}",
         )
-    script = 'exec "$HOME/.runctl/agents/$0/bin/python" -I -u -m runctl.agent exec "$@"'
-    command = ["sh", "-c", script, agent_name(), last.folder, "--", *argv]
+    command = _agent_there("exec", last.folder, "--", *argv)
     return connect(session, run.spec, last.instance).attach(command)

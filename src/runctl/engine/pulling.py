@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
 from msgspec.structs import replace
 
+from runctl.engine.execution import outputs_so_far
 from runctl.engine.outcome import judge
 from runctl.engine.session import Session
-from runctl.errors import NotFoundError, TransportError, TryAgain, UsageError
+from runctl.errors import NotFoundError, RecordError, TransportError, TryAgain, UsageError
 from runctl.model.checkpoint import CheckpointFile
+from runctl.model.quantities import format_size
 from runctl.model.run import Run
 from runctl.model.views import OutputFile, PulledOutputs
 from runctl.project import Patterns
@@ -49,12 +50,25 @@ def _find(session: Session, run: Run) -> tuple[int, Outputs]:
             return attempt.number, outputs
     if run.is_over:
         raise NotFoundError(f"run {run.spec.name} has left no outputs", run=run.run_id)
-    look = ["runctl", "exec", run.run_id, "--", "sh", "-c", 'ls -lR "$RUNCTL_OUTPUT_DIR"']
     raise TryAgain(
-        f"run {run.spec.name} is {run.state.value}: its outputs are stored when it ends",
-        hint=f"runctl wait {run.run_id}; to see what is there so far: {shlex.join(look)}",
+        f"run {run.spec.name} is {run.state.value}, and its outputs are stored when it ends"
+        + _tell_so_far(session, run),
+        hint=f"runctl wait {run.run_id}",
         run=run.run_id,
     )
+
+
+def _tell_so_far(session: Session, run: Run) -> str:
+    try:
+        found = outputs_so_far(session, run)
+    except (TransportError, RecordError) as error:
+        return f"; what is there so far is not known: {error.message}"
+    if found is None or not found.count:
+        return "; there are none so far"
+    named = [f"{name} {format_size(size)}" for name, size in found.first.items()]
+    more = f" and {found.count - len(named)} more" if found.count > len(named) else ""
+    total = format_size(found.total_bytes)
+    return f"; so far, where it runs: {', '.join(named)}{more}, {total} in all"
 
 
 def _choose(run: Run, outputs: Outputs, only: Sequence[str]) -> list[CheckpointFile]:
