@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from tests.e2e.conftest import Cloud
-from tests.e2e.trainee import PATIENCE_S, Trainee
+from tests.e2e.trainee import LIVING, PATIENCE_S, Trainee
 
 pytestmark = [
     pytest.mark.slow,
@@ -104,19 +104,53 @@ def check_told(user: Trainee, run_id: str, ordered_at: float) -> dict[str, Any]:
 
 
 def test_what_hears_the_notice_loses_nothing(trainee: Trainee, cloud: Cloud) -> None:
-    """It exits with 0 for it was asked to: that is no success."""
+    """It exits with 0 for it was asked to: that is no success. Two at once go on with it, once."""
     trainee.write("steps.py", SCRIPT)
-    run_id = trainee.ident("train", "steps.py", *RENTED, "--detach", "--", str(STEPS), "aware")
+    words = (*RENTED, "--retries", "1", "--retry-on", "interruption", "--detach")
+    run_id = trainee.ident("train", "steps.py", *words, "--", str(STEPS), "aware")
     ordered_at = interrupt(trainee, cloud, lambda: trainee.committed_files(run_id))
     assert trainee.type("wait", run_id, timeout_s=PATIENCE_S).returncode == 21
     end = check_told(trainee, run_id, ordered_at)
     assert end["last_step"] == end["durable_step"] > 10
     [exited] = bodies(trainee, run_id, 1, "command_exited")
     assert exited["exit"]["status"] == 0
-    assert trainee.told("status", run_id)["state"] == "interrupted"
     assert json.loads(trainee.committed_files(run_id)[-1]["last.json"])["step"] == end["last_step"]
-    resumed = trainee.type("resume", run_id, "--yes", timeout_s=PATIENCE_S)
-    assert resumed.returncode == 0, resumed.stderr.decode()
-    assert f"from step {end['last_step']}\n".encode() in resumed.stdout
-    assert weights_of(trainee, run_id) == undisturbed()
-    trainee.check_nothing_is_left()
+    first = trainee.type_in_background("reconcile", "--yes")
+    second = trainee.type("reconcile", "--yes", timeout_s=PATIENCE_S)
+    assert (first.wait(PATIENCE_S), second.returncode) == (0, 0), second.stderr.decode()
+    assert trainee.told("reconcile", "--yes") == []
+    check_end(trainee, run_id, end["last_step"])
+    assert trainee.told("report", run_id)["steps_redone"] == 0
+
+
+def test_what_does_not_loses_no_more_than_since_its_last_checkpoint(
+    trainee: Trainee, cloud: Cloud
+) -> None:
+    """The command that follows the run goes on with it, and ends as the second attempt does."""
+    trainee.write("steps.py", SCRIPT)
+    words = (*RENTED, "--retries", "1", "--name", "mine", "--", str(STEPS), "plain")
+    with trainee.typing("train", "steps.py", *words) as typed:
+        trainee.wait_for("the run", trainee.run_ids)
+        [run_id] = trainee.run_ids()
+        ordered_at = interrupt(trainee, cloud, lambda: trainee.committed_files(run_id))
+        _, told = typed.communicate(timeout=PATIENCE_S)
+    assert typed.returncode == 0, told.decode()
+    assert b"attempt 1: interrupted; going on with attempt 2" in told
+    end = check_told(trainee, run_id, ordered_at)
+    assert 0 <= end["last_step"] - end["durable_step"] <= 10
+    check_end(trainee, run_id, end["durable_step"])
+    report = trainee.told("report", run_id)
+    assert report["steps_redone"] == end["last_step"] - end["durable_step"]
+    assert [one["state"] for one in report["attempts"]] == ["interrupted", "succeeded"]
+
+
+def check_end(user: Trainee, run_id: str, step: int) -> None:
+    """Check that attempt 2 went on from a step, to the very end of an undisturbed training."""
+    assert user.type("wait", run_id, timeout_s=PATIENCE_S).returncode == 0
+    [resumed] = bodies(user, run_id, 2, "resume_chosen")
+    assert resumed["step"] == step
+    assert weights_of(user, run_id) == undisturbed()
+    assert len(user.records(f"runs/{run_id}/attempts/")) == 2
+    assert len(user.instances()) == 2
+    user.wait_for("the end of both instances", lambda: not user.instances(*LIVING))
+    user.check_nothing_is_left()

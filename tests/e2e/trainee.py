@@ -15,7 +15,7 @@ from typing import Any
 
 import boto3
 
-from tests.scene import DIGITS, Scene
+from tests.scene import DIGITS, RUNCTL, Scene
 
 REGION = "us-east-1"
 LIVING = ["pending", "running", "stopping", "stopped"]
@@ -55,6 +55,23 @@ class Trainee(Scene):
         done = self.type("--output", "id", *words, timeout_s=PATIENCE_S)
         assert done.returncode == 0, done.stderr.decode()
         return done.stdout.decode().strip()
+
+    @contextmanager
+    def typing(self, *words: str) -> Iterator[subprocess.Popen[bytes]]:
+        """Type a command whose words are read as it goes on; it is killed if it outlives this."""
+        typed = subprocess.Popen(
+            [RUNCTL, *words],
+            cwd=self.project,
+            env=self.env,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        )
+        with typed:
+            try:
+                yield typed
+            finally:
+                typed.kill()
 
     @contextmanager
     def over_ssh(self) -> Iterator[str]:

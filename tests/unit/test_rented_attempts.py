@@ -81,7 +81,7 @@ def fail_within(market: Market, *, is_kept: bool = False, is_taken: bool = False
     wish = InstanceWish(types=("m5.large",), ends_on_request=not is_kept)
     with (
         pytest.raises(ConflictError),
-        rented_for(market, "token", wish, terms, lambda: is_taken),
+        rented_for(market, "token", wish, terms, lambda _ident: is_taken),
     ):
         raise ConflictError("it could not be started")
     return told

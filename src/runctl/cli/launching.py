@@ -27,6 +27,7 @@ from runctl.errors import Interrupted, TryAgain, UsageError
 
 if TYPE_CHECKING:
     from runctl.client import Client
+    from runctl.model.run import Run
     from runctl.model.terms import Terms
     from runctl.model.views import LaunchRequest
 
@@ -178,6 +179,16 @@ def _show_plan(invocation: Invocation, plan: Any) -> None:
     invocation.screen.show(plan, lambda: plan_page(plan), plan.name)
 
 
+def _tell_who_goes_on(invocation: Invocation, run: Any, *, is_detached: bool) -> None:
+    """Say who rents again where the instance of a run is taken back or lost."""
+    if run.spec.wish is None or not run.spec.limits.retries:
+        return
+    who = "runctl reconcile --yes rents another: put it into cron"
+    if not is_detached:
+        who = "this command rents another while it runs; after that runctl reconcile --yes does"
+    invocation.screen.note(f"where the instance is taken back or lost, {who}")
+
+
 def attach(
     invocation: Invocation, client: Any, run: Any, *, is_detached: bool, timeout: timedelta | None
 ) -> None:
@@ -190,22 +201,32 @@ def attach(
         screen.show(describe_run(run), lambda: [f"{run_id}  {name}"], run_id)
         client.settle(run_id)
         screen.note(f"to follow: runctl logs {run_id} -f; to end it: runctl stop {run_id}")
+        _tell_who_goes_on(invocation, run, is_detached=True)
         return
     if not (screen.is_json or screen.is_text):
         screen.show(None, list, run_id)
     screen.note(f"run {name} ({run_id})")
-    limit = client.config.values.run.wait_timeout if timeout is None else timeout
-    attempt = max(1, len(run.attempts))
+    _tell_who_goes_on(invocation, run, is_detached=False)
     try:
         with detaching(run_id, name):
-            updates = client.follow(run_id, is_owner=True, attempt=attempt, timeout=limit)
+            updates = client.follow(
+                run_id,
+                is_owner=True,
+                attempt=max(1, len(run.attempts)),
+                timeout=client.config.values.run.wait_timeout if timeout is None else timeout,
+                tell=screen.note,
+            )
             over = Viewer(screen).show(updates)
     except (Interrupted, TryAgain):  # the user was told how to come back
         client.settle(run_id)
         raise
     client.settle(run_id)
+    _see_end(invocation, client, over)
+    conclude(client, over)
+
+
+def _see_end(invocation: Invocation, client: Client, over: Run | None) -> None:
     if over is not None and over.last is not None and over.last.rental is not None:
         from runctl.cli.rented import see_end  # noqa: PLC0415 - only where it is rented
 
         see_end(invocation, client, over)
-    conclude(client, over)

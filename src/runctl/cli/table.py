@@ -17,6 +17,7 @@ COMMANDS = {
     "wait": ("runctl.cli.wait:wait", "Wait until a run is over."),
     "stop": ("runctl.cli.stop:stop", "Stop a run: SIGTERM, grace, SIGKILL."),
     "resume": ("runctl.cli.resume:resume", "Go on with a run from a checkpoint."),
+    "reconcile": ("runctl.cli.reconcile:reconcile", "Go on with runs whose instances were lost."),
     "rm": ("runctl.cli.rm:rm", "Delete runs, with all that they have stored."),
     "diff": ("runctl.cli.diff:diff", "Show in what two runs differ."),
     "exec": ("runctl.cli.exec:exec_", "Run a command beside the training."),

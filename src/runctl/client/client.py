@@ -23,6 +23,7 @@ from runctl.model.views import (
     CheckpointView,
     CleanupItem,
     Difference,
+    DueRun,
     LaunchPlan,
     LaunchRequest,
     LocalCheckpoint,
@@ -201,14 +202,19 @@ class Client:
         attempt: int = 1,
         since: datetime | None = None,
         timeout: timedelta | None = None,
+        tell: Callable[[str], None] | None = None,
     ) -> Iterator[Update]:
         """Yield events and log as they come, from the start of an attempt, until the run is over.
 
-        ``is_owner``: who launched it also revives an attempt whose processes were killed.
+        ``is_owner``: who launched it also revives an attempt whose processes were killed, and
+        rents again where the instance is gone and retries are left; ``tell`` hears of that.
         ``since`` leaves out older parts of the log. TryAgain where only the waiting has ended.
         """
         from runctl.engine.follow import Follower  # noqa: PLC0415
+        from runctl.engine.relaunching import relaunch  # noqa: PLC0415
 
+        say = tell or (lambda _sentence: None)
+        go_on = (lambda run_id: relaunch(self._session, run_id, say)) if is_owner else None
         return Follower(
             self._session,
             self.find(reference),
@@ -216,6 +222,7 @@ class Client:
             attempt=attempt,
             since=since,
             timeout=timeout,
+            go_on=go_on,
         ).updates()
 
     def logs(
@@ -276,6 +283,18 @@ class Client:
             wish=wish,
             terms=terms or Terms(),
         )
+
+    def due_runs(self, on_damaged: Callable[[str, Exception], None] | None = None) -> list[DueRun]:
+        """Return your runs whose next attempt is due, and which nobody on their instance starts."""
+        from runctl.engine.relaunching import find_due  # noqa: PLC0415
+
+        return find_due(self._session, on_damaged or _raise)
+
+    def relaunch(self, reference: str, tell: Callable[[str], None] | None = None) -> Run | None:
+        """Rent again for a run, and start its next attempt, where that is due; None where not."""
+        from runctl.engine.relaunching import relaunch  # noqa: PLC0415
+
+        return relaunch(self._session, self.find(reference), tell or (lambda _sentence: None))
 
     def wish_of_next(self, reference: str, on: str | None = None) -> InstanceWish | None:
         """Return what a resume would have to rent; None if there is an instance for it."""

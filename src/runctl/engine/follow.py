@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 
 from runctl.engine.instances import is_alive, is_revivable, start_attempt
@@ -16,12 +16,14 @@ from runctl.model.views import EventSeen, LogData, RunOver, Update
 from runctl.store.logs import Log
 from runctl.store.pace import pace_of
 
+GoOn = Callable[[str], Run | None]
+
 
 class Follower:
     """Follows one run from the first byte of an attempt on, through all that come after it.
 
     ``since`` leaves out what was shipped of the log before it; after ``timeout`` there is
-    TryAgain: only the following is over.
+    TryAgain: only the following is over. ``go_on`` starts an attempt that is due elsewhere.
     """
 
     def __init__(
@@ -33,12 +35,13 @@ class Follower:
         attempt: int = 1,
         since: datetime | None = None,
         timeout: timedelta | None = None,
+        go_on: GoOn | None = None,
     ) -> None:
         self._session = session
         self._attempt = attempt
         self._since = since
         self._timeout = timeout
-        self._watch = _Watch(session, run_id, is_owner=is_owner)
+        self._watch = _Watch(session, run_id, is_owner=is_owner, go_on=go_on)
         self._tail = self._watch.tail
         self._position = 0
 
@@ -78,10 +81,13 @@ class Follower:
 class _Watch:
     """Tells when a run is over: by its own word, or because its processes are gone."""
 
-    def __init__(self, session: Session, run_id: str, *, is_owner: bool) -> None:
+    def __init__(
+        self, session: Session, run_id: str, *, is_owner: bool, go_on: GoOn | None = None
+    ) -> None:
         self._session = session
         self._run_id = run_id
         self._is_owner = is_owner  # who launched it also revives it
+        self._go_on = go_on
         self._judged_at = time.monotonic()
         self.pace = pace_of(session.ledger.objects.url)
         self.tail = Tail(session.ledger, run_id)
@@ -91,7 +97,9 @@ class _Watch:
         if self.tail.run.is_over:
             will_go_on = will_retry(self._session, self.tail.run)
             is_claimed = self._session.ledger.is_claimed(self._run_id, self.tail.attempt + 1)
-            return None if will_go_on or is_claimed else self._session.ledger.load(self._run_id)
+            if will_go_on or is_claimed or self._is_taken_on():
+                return None
+            return self._session.ledger.load(self._run_id)
         if time.monotonic() - self._judged_at < self.pace.judge_s:
             return None
         self._judged_at = time.monotonic()
@@ -111,7 +119,11 @@ class _Watch:
         if self._is_owner and is_revivable(self._session, judged):
             revive(self._session, judged)
             return None
-        return judged
+        return None if self._is_taken_on() else judged
+
+    def _is_taken_on(self) -> bool:
+        """Start the next attempt where it is due; tell whether there is one now."""
+        return self._go_on is not None and self._go_on(self._run_id) is not None
 
 
 def revive(session: Session, run: Run) -> None:

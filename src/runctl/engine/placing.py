@@ -59,8 +59,8 @@ def placed(session: Session, spec: Spec, attempt: int, terms: Terms) -> Iterator
         return
     nonce, wish = session.nonce(), spec.wish
 
-    def is_taken() -> bool:
-        return _is_claimed_by_another(session, spec.run_id, attempt, nonce)
+    def is_taken(ident: str) -> bool:
+        return _is_claimed_by_another(session, spec.run_id, attempt, nonce, ident)
 
     with rented_for(provider, f"{spec.run_id}-{attempt}", wish, terms, is_taken) as instance:
         since = instance.launched_at or session.clock()
@@ -68,10 +68,15 @@ def placed(session: Session, spec: Spec, attempt: int, terms: Terms) -> Iterator
         yield Placement(instance.instance_id, rental, nonce)
 
 
-def _is_claimed_by_another(session: Session, run_id: str, attempt: int, nonce: str) -> bool:
-    """Tell whether somebody else starts this attempt: the instance is then his, too."""
+def _is_claimed_by_another(
+    session: Session, run_id: str, attempt: int, nonce: str, ident: str
+) -> bool:
+    """Tell whether somebody else starts this attempt on this very instance."""
     claims = session.ledger.claims(run_id)
-    return len(claims) >= attempt and claims[attempt - 1].nonce != nonce
+    if len(claims) < attempt:
+        return False
+    found = claims[attempt - 1]
+    return found.nonce != nonce and found.instance == ident
 
 
 def _named(spec: Spec, provider: Provider) -> str:

@@ -31,6 +31,7 @@ def resume(
     on: str | None,
     wish: InstanceWish | None,
     terms: Terms,
+    reason: str = "resumed on request",
 ) -> Run:
     """Claim the next attempt and start it, from the wanted or the newest good checkpoint.
 
@@ -51,13 +52,15 @@ def resume(
     run = saved
     _check_can_resume(run)
     with _placed(session, run, on, wish, terms) as placement:
-        _claim_next(session, run, placement, wanted)
+        _claim_next(session, run, placement, wanted, reason)
         start_attempt(session, run.spec, placement.instance, len(run.attempts) + 1, secrets=secrets)
     return session.ledger.load(run_id)
 
 
-def _claim_next(session: Session, run: Run, placement: Placement, wanted: str | None) -> None:
-    claim = claim_on(session, run, placement, reason="resumed on request", resume_from=wanted)
+def _claim_next(
+    session: Session, run: Run, placement: Placement, wanted: str | None, reason: str
+) -> None:
+    claim = claim_on(session, run, placement, reason=reason, resume_from=wanted)
     try:
         session.ledger.claim(run.run_id, claim)
     except ObjectExists as error:

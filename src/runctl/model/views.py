@@ -185,6 +185,26 @@ class CleanupItem(Value, frozen=True, kw_only=True):
     reason: str
 
 
+class DueRun(Value, frozen=True, kw_only=True):
+    """A run whose next attempt is due, and why."""
+
+    run_id: str
+    name: str
+    state: State
+    attempt: int
+    reason: str
+
+
+class Reconciled(Value, frozen=True, kw_only=True):
+    """What has become of a run that was due: its attempt and instance, or what is in the way."""
+
+    run_id: str
+    name: str
+    attempt: int
+    instance: str | None = None
+    problem: str | None = None
+
+
 class Removed(Value, frozen=True, kw_only=True):
     """What was deleted: runs by id, and the bytes that this freed."""
 

@@ -28,7 +28,7 @@ def rented_for(
     token: str,
     wish: InstanceWish,
     terms: Terms,
-    is_taken: Callable[[], bool],
+    is_taken: Callable[[str], bool],
 ) -> Iterator[Instance]:
     """Give an instance that is ready; the same token never rents a second one.
 
@@ -60,11 +60,11 @@ def _rent(provider: Provider, token: str, wish: InstanceWish, terms: Terms) -> R
 
 
 def _give_back(
-    provider: Provider, ident: str, tell: Callable[[str], None], is_taken: Callable[[], bool]
+    provider: Provider, ident: str, tell: Callable[[str], None], is_taken: Callable[[str], bool]
 ) -> bool:
     """End what was rented in vain; what made it vain is the error to be raised."""
     try:
-        if is_taken():
+        if is_taken(ident):
             tell(f"{ident} stays: somebody else has begun on it")
             return False
         _terminate(provider, ident)

@@ -1,0 +1,94 @@
+"""Which runs go on on another instance: those that are due, and no others."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from msgspec.structs import replace
+
+from runctl.config import owner_id
+from runctl.engine.relaunching import find_action, find_due
+from runctl.engine.session import Session
+from runctl.model.events import AttemptEnded, Body, Cause, Request, RequestKind
+from runctl.model.run import Run
+from runctl.model.spec import Limits
+from runctl.model.wish import InstanceWish
+from tests.records import NOW, RUN_ID, make_claim, make_event, make_spec
+from tests.unit.test_engine_looking import STARTED, World
+
+WISH = InstanceWish(types=("m5.large",), is_spot=True)
+RETRIED = Limits(retries=1)
+INTERRUPTED = AttemptEnded(cause=Cause.INTERRUPTED, seconds=100)
+
+
+@pytest.fixture
+def session(tmp_path: Path) -> Session:
+    return World(tmp_path).session
+
+
+def add(session: Session, *bodies: Body, **changes: object) -> Run:
+    """Add a run of one attempt, with a retry left unless said, of the session's own user."""
+    known: dict[str, object] = {
+        "target": "aws:m5.large", "wish": WISH, "limits": RETRIED,
+        "owner": owner_id(session.user_dir),
+    }  # fmt: skip
+    session.ledger.create_run(make_spec(RUN_ID, **{**known, **changes}))
+    session.ledger.claim(RUN_ID, make_claim(instance="i-1"))
+    for seq, body in enumerate(bodies, 1):
+        session.ledger.append_event(RUN_ID, "agent", seq, make_event(body, 1), durable=True)
+    return session.ledger.load(RUN_ID)
+
+
+def due(session: Session) -> list[tuple[str, int]]:
+    def fail(run_id: str, error: Exception) -> None:
+        raise AssertionError(run_id) from error
+
+    return [(one.run_id, one.attempt) for one in find_due(session, fail)]
+
+
+def test_what_was_interrupted_with_a_retry_left_is_due(session: Session) -> None:
+    run = add(session, STARTED, INTERRUPTED)
+    action = find_action(session, run)
+    assert action is not None
+    assert (action.attempt, action.reason) == (2, "attempt 1: interrupted")
+    assert due(session) == [(RUN_ID, 2)]
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"limits": Limits(retries=0)},
+        {"limits": replace(RETRIED, retry_on=("lost",))},
+        {"limits": replace(RETRIED, max_time=timedelta(seconds=100))},
+        {"wish": None},
+    ],
+)
+def test_what_may_not_go_on_is_not(session: Session, changes: dict[str, object]) -> None:
+    run = add(session, STARTED, INTERRUPTED, **changes)
+    assert find_action(session, run) is None
+    assert due(session) == []
+
+
+def test_what_has_time_left_is_due(session: Session) -> None:
+    limits = replace(RETRIED, max_time=timedelta(seconds=101))
+    assert find_action(session, add(session, STARTED, INTERRUPTED, limits=limits)) is not None
+
+
+@pytest.mark.parametrize("cause", [Cause.STOP, Cause.LIMIT, Cause.PHASE])
+def test_other_ends_are_final(session: Session, cause: Cause) -> None:
+    add(session, STARTED, AttemptEnded(cause=cause))
+    assert due(session) == []
+
+
+def test_what_was_asked_to_stop_stays(session: Session) -> None:
+    run = add(session, STARTED, INTERRUPTED)
+    asked = Request(request_id="r", requested_at=NOW, attempt=1, kind=RequestKind.STOP)
+    session.ledger.put_request(RUN_ID, asked)
+    assert find_action(session, run) is None
+
+
+def test_a_run_of_somebody_else_is_left_to_him(session: Session) -> None:
+    add(session, STARTED, INTERRUPTED, owner="another")
+    assert due(session) == []
