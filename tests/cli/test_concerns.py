@@ -119,6 +119,16 @@ def test_much_code_is_asked_about(project: Scene) -> None:
     assert NEXT in project.type(*AWAY, "--exclude", "/weights.txt", env=less).stderr
 
 
+def test_a_run_from_a_checkpoint_is_asked_about_too(project: Scene) -> None:
+    project.write("saved/last.json", '{"step": 1}')
+    away = {"RUNCTL_CONFIG_RUN_ON": AWAY[-1]}
+    words = ["checkpoint", "resume", "saved", "train.py"]
+    refused = project.type(*words, env=away)
+    assert (refused.returncode, b".env looks like a secret" in refused.stderr) == (11, True)
+    assert stored(project) == []
+    assert NEXT in project.type(*words, "--yes", env=away).stderr
+
+
 def test_a_name_with_a_comma_can_be_left_here(project: Scene) -> None:
     (project.project / ".env").rename(project.project / "a,b.env")
     told = project.type(*AWAY).stderr.decode()

@@ -13,7 +13,7 @@ from runctl.cli.checkpoint_pages import cleanup_table, info_page, list_table, pl
 from runctl.cli.command import Group
 from runctl.cli.consent import dry_run_option, require_consent, yes_option
 from runctl.cli.invocation import Invocation, pass_invocation
-from runctl.cli.launching import attach
+from runctl.cli.launching import attach, make_terms
 from runctl.cli.parameters import wait_timeout
 from runctl.cli.sentences import tell_count, tell_step
 from runctl.errors import IntegrityError, UsageError
@@ -125,6 +125,7 @@ def download(invocation: Invocation, words: tuple[str, ...]) -> None:
 @click.option("--retries", type=click.IntRange(0), help="Attempts after the first.")
 @click.option("--detach", is_flag=True, help="Return once the attempt has started.")
 @wait_timeout
+@yes_option
 @pass_invocation
 def resume(invocation: Invocation, /, **options: Any) -> None:
     """Go on with RUN from a checkpoint; or start SCRIPT from one in FOLDER, as a new run.
@@ -179,7 +180,7 @@ def _start_from(invocation: Invocation, client: Client, options: Mapping[str, An
             name=options["name"],
             resume_from=chosen.path,
         )
-        return client.train(request)
+        return client.train(request, make_terms(invocation, None, is_given=options["yes"]))
 
 
 @checkpoint.command(short_help="Delete old checkpoints.")
