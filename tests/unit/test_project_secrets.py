@@ -45,6 +45,12 @@ def test_a_token_is_told_with_its_line(what: str) -> None:
     assert judge_text(text.encode()) == (what, 3)
 
 
+def test_a_key_is_told_in_all_its_dresses() -> None:
+    head = "-----BEGIN PRIVATE" + " KEY-----"
+    for between in ("\n", "\r\n", "\\n", "\nProc-Type: 4,ENCRYPTED\nDEK-Info: AES-128-CBC,0\n\n"):
+        assert judge_text(f"{head}{between}{RANDOM}".encode()) == ("a private key", 1)
+
+
 @pytest.mark.parametrize(
     "text",
     [
@@ -53,6 +59,8 @@ def test_a_token_is_told_with_its_line(what: str) -> None:
         "-----BEGIN PRIVATE KEY-----",
         'if line.startswith("-----BEGIN RSA PRIVATE KEY-----"): ...',
         "-----BEGIN PUBLIC KEY-----\n" + RANDOM,
+        f'HEADER = "-----BEGIN RSA PRIVATE KEY-----"\nALPHABET = "{RANDOM}"',
+        "AWS_SECRET_ACCESS_KEY=wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY",
         "commit 0123456789abcdef0123456789abcdef01234567",
         "wandb @ git+https://github.com/wandb/wandb@0123456789abcdef0123456789abcdef01234567",
         'os.environ["WANDB_API_KEY"]',

@@ -51,7 +51,8 @@ FORMS = (
     _form(
         "a private key",
         "PRIVATE",
-        rb"-----BEGIN [A-Z ]{0,40}PRIVATE KEY(?: BLOCK)?-----[\s\S]{1,200}?[A-Za-z0-9+/]{40}",
+        rb"-----BEGIN [A-Z ]{0,40}PRIVATE KEY(?: BLOCK)?-----(?:\\[rn]|\s){1,8}"
+        rb"(?:[A-Z][\w-]{1,20}: [^\r\n]{1,80}(?:\\[rn]|\s){1,8}){0,4}[A-Za-z0-9+/]{40}",
     ),
     _form(
         "an AWS access key",
@@ -61,14 +62,15 @@ FORMS = (
     _form(
         "an AWS secret key",
         "aws_secret_access_key AWS_SECRET_ACCESS_KEY",
-        rb"(?i:aws_secret_access_key)[\"']?\s{0,3}[:=]\s{0,3}[\"']?[A-Za-z0-9/+]{40}\b",
+        rb"(?i:aws_secret_access_key)[\"']?\s{0,3}[:=]\s{0,3}[\"']?"
+        rb"(?![A-Za-z0-9/+]*EXAMPLE)[A-Za-z0-9/+]{40}\b",
     ),
     _form("a GitHub token", "ghp_ gho_ ghu_ ghs_ ghr_", rb"\bgh[pousr]_[0-9A-Za-z]{36}\b"),
     _form("a GitHub token", "github_pat_", rb"\bgithub_pat_\w{82}\b"),
     _form("a GitLab token", "glpat-", rb"\bglpat-[\w-]{20}"),
     _form("a Hugging Face token", "hf_", rb"\bhf_[A-Za-z0-9]{34}\b"),
-    _form("an OpenAI key", "T3BlbkFJ", rb"\bsk-[\w-]{20,}T3BlbkFJ[\w-]{20,}"),
-    _form("an Anthropic key", "sk-ant-", rb"\bsk-ant-[a-z0-9]+-[\w-]{80,}"),
+    _form("an OpenAI key", "T3BlbkFJ", rb"\bsk-[\w-]{20,200}T3BlbkFJ[\w-]{20}"),
+    _form("an Anthropic key", "sk-ant-", rb"\bsk-ant-[a-z0-9]{1,20}-[\w-]{80,}"),
     _form("a Google key", "AIza", rb"\bAIza[\w-]{35}\b"),
     _form("a Slack token", "xoxb- xoxp- xoxe- xoxa-", rb"\bxox[abpe]-[\w-]{24,}"),
     _form("a Stripe key", "k_live_", rb"\b[rs]k_live_[0-9A-Za-z]{20,}"),
