@@ -58,6 +58,7 @@ _CHANGING_KEYS = {
     "log": "<log>",
     "made": 0.0,
     "memory_bytes": 0,
+    "python_version": "<python>",
     "max_rss_bytes": 0,
     "packages": {},
     "pid": 0,

@@ -6,6 +6,7 @@ password: it can be nothing else, and it can be had by the user's own settings o
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import json
 import secrets
@@ -79,6 +80,7 @@ class Site:
     def __init__(self, rig: Rig, user: BucketScene, index: WheelIndex) -> None:
         self.rig, self.user, self.index = rig, user, index
         self.instance, self.words, self.before = "", list[str](), b""
+        self.python = ""
 
     def on(self, instance: str, transport: str) -> None:
         self.instance = own(self.user, self.rig, instance)
@@ -126,6 +128,7 @@ class Site:
         """Run the training with nothing declared; serve the index with the Python it brought."""
         self.start_project(folder)
         self.before = self.train().stdout
+        self.python = str(self.ready()["python"])
         program = self.index.program.replace("'", "'\\''")
         self.there(
             f"printf '%s' '{program}' >/tmp/index.py\n"
@@ -275,6 +278,50 @@ def test_wheels_are_sent_where_no_index_is_reached(site: Site) -> None:
     [wheel] = site.index.wheels.glob("signpost-1*")
     sent = f"blobs/{hashlib.sha256(wheel.read_bytes()).hexdigest()}"
     assert site.user.read(sent) == wheel.read_bytes()
+
+
+def test_packages_of_the_image_are_kept_or_their_replacement_is_said(site: Site) -> None:
+    put_into_image(site, "2.0.0")
+    try:
+        site.user.write("requirements.txt", "signpost>1\n")
+        kept = site.train("--system-site-packages")
+        assert b"signpost 2.0.0 in" in kept.stdout, kept.stderr
+        assert b"/envs/" not in kept.stdout.partition(b"signpost 2.0.0 in")[2]
+        first = site.newest()
+        site.user.write("requirements.txt", "signpost==1.2.3\n")
+        replaced = site.train("--system-site-packages")
+    finally:
+        put_into_image(site, None)
+    check_imported(site, replaced, "1.2.3")
+    assert b"signpost 1.2.3 takes the place of the image's 2.0.0" in replaced.stdout
+    assert site.ready()["replaced"] == {"signpost": "2.0.0"}
+    [warned] = site.user.bodies(site.newest(), "warned")
+    assert "signpost 1.2.3" in warned["message"]
+    check_difference(site, first, "2.0.0", "1.2.3")
+
+
+def put_into_image(site: Site, version: str | None) -> None:
+    """Put a version of signpost among the packages of the instance's Python, or take it away."""
+    clean = 'cd "$(FOLDER)" && rm -rf signpost signpost-*\n'
+    find = "import site; print(site.getsitepackages()[0])"
+    folder = f'"{site.python}" -I -c "{find}"'
+    script = f'mkdir -p "$({folder})"\n' + clean.replace("FOLDER", folder)
+    if version is not None:
+        [wheel] = site.index.wheels.glob(f"signpost-{version}-*")
+        data = base64.b64encode(wheel.read_bytes()).decode()
+        script += f"echo {data} | base64 -d >/tmp/signpost.whl\n"
+        script += f'"{site.python}" -m zipfile -e /tmp/signpost.whl . && chmod -R a+rX signpost*\n'
+    site.there(script)
+
+
+def check_difference(site: Site, first: str, left: str, right: str) -> None:
+    """What ``diff`` shows of two runs: exact versions, and what their files are told apart by."""
+    done = site.user.type("diff", first, site.newest(), "--output", "json")
+    found = json.loads(done.stdout)["differences"]
+    [one] = [each for each in found if (each["topic"], each["key"]) == ("packages", "signpost")]
+    hashes = site.ready()["hashes"]
+    assert isinstance(hashes, dict)
+    assert (one["left"], one["right"]) == (left, f"{right} ({hashes['signpost'][:12]})")
 
 
 def test_bad_requirement_fails_the_run(site: Site) -> None:

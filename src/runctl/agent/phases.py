@@ -13,6 +13,7 @@ from msgspec.structs import replace
 
 from runctl.agent.confidential import of_installer
 from runctl.agent.environment import Prepared, Settings, prepare
+from runctl.agent.environment.contents import find_replaced, read_cuda
 from runctl.agent.environment.settings import Staged
 from runctl.agent.faults import print_fault
 from runctl.agent.folder import AttemptFolder
@@ -24,7 +25,14 @@ from runctl.agent.reaper import read_json
 from runctl.agent.wheels import WHEELS, fetch_wheels
 from runctl.errors import IntegrityError, PhaseFailed, RunctlError
 from runctl.model.codec import escape_name, unescape_name
-from runctl.model.events import EnvironmentReady, Phase, PhaseFinished, PhaseStarted, ResumeChosen
+from runctl.model.events import (
+    EnvironmentReady,
+    Phase,
+    PhaseFinished,
+    PhaseStarted,
+    ResumeChosen,
+    Warned,
+)
 from runctl.model.spec import EnvironmentWish, Spec
 from runctl.store.blobs import Blobs
 from runctl.store.checkpoints import Checkpoints, Choice, fetch_newest, label_of
@@ -117,7 +125,12 @@ class Phases:
                 environ={**os.environ, **self._variables_of_installer()},
             )
             notes["cached"] = str(prepared.is_cached).lower()
-            self._journal.append(_environment_ready(prepared))
+            ready = _environment_ready(prepared)
+            self._journal.append(ready)
+            if ready.replaced:
+                told = ", ".join(f"{name} {ready.packages[name]}" for name in ready.replaced)
+                message = f"other versions than the image's own were installed: {told}"
+                self._journal.append(Warned(code="environment", message=message))
         return prepared
 
     def _settings(self) -> Settings:
@@ -183,7 +196,12 @@ def _environment_ready(prepared: Prepared) -> EnvironmentReady:
         key=prepared.key,
         lock_hash=prepared.lock_hash,
         is_cached=prepared.is_cached,
-        packages=dict(prepared.packages),
+        packages={**prepared.image, **prepared.packages},
+        python_version=prepared.python_version,
+        installer=prepared.installer,
+        hashes=prepared.hashes,
+        replaced=find_replaced(prepared.image, prepared.packages),
+        cuda=read_cuda(),
     )
 
 

@@ -103,7 +103,8 @@ def _attempt_facts(attempt: Attempt, loss: AttemptLoss) -> Iterator[Fact]:
         yield "phase", attempt.phase.value if attempt.phase else None
         yield "process", str(attempt.pid) if attempt.pid is not None else None
     if attempt.environment is not None:
-        yield "environment", f"Python {attempt.environment.python}, {attempt.environment.source}"
+        ready = attempt.environment
+        yield "environment", f"Python {ready.python_version}, {ready.source}"
     if attempt.resumed is not None and attempt.resumed.checkpoint is not None:
         yield "resumed", f"{attempt.resumed.checkpoint}{tell_step(attempt.resumed.step)}"
     yield "checkpoints", str(attempt.checkpoint_count) if attempt.checkpoint_count else None

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from itertools import starmap
 
 from runctl.engine.session import Session
+from runctl.model.events import EnvironmentReady
 from runctl.model.quantities import format_duration
 from runctl.model.run import Run
 from runctl.model.views import Difference
@@ -59,9 +60,28 @@ def _topics(session: Session, run: Run) -> Iterator[tuple[str, dict[str, str | N
         },
     )
     if last is not None and last.environment is not None:
-        yield "environment", {"python": last.environment.python, "source": last.environment.source}
-        yield "packages", dict(last.environment.packages)
+        yield "environment", _environment(last.environment)
+        yield "packages", _packages(last.environment)
     yield "result", _result(run)
+
+
+def _environment(ready: EnvironmentReady) -> dict[str, str | None]:
+    return {
+        "python": f"{ready.python_version} ({ready.python})",
+        "source": ready.source,
+        "installer": ready.installer,
+        "driver": ready.cuda.get("driver"),
+        "cuda": ready.cuda.get("toolkit"),
+    }
+
+
+def _packages(ready: EnvironmentReady) -> dict[str, str | None]:
+    """Versions, each with what its files are told apart by."""
+    known = ready.hashes
+    return {
+        name: f"{version} ({known[name][:12]})" if name in known else version
+        for name, version in ready.packages.items()
+    }
 
 
 def _files(session: Session, run: Run) -> dict[str, str | None]:

@@ -65,7 +65,12 @@ class PhaseFinished(Value, frozen=True, kw_only=True, tag="phase_finished"):
 
 
 class EnvironmentReady(Value, frozen=True, kw_only=True, tag="environment_ready"):
-    """What the command runs in; ``packages`` maps a distribution to its version."""
+    """What the command runs in.
+
+    ``packages`` maps a distribution to its version, ``hashes`` to a digest of its files;
+    ``replaced`` are the image's own versions that others were put in front of. ``cuda`` has the
+    versions of ``driver`` and ``toolkit``.
+    """
 
     python: str
     source: str
@@ -73,6 +78,11 @@ class EnvironmentReady(Value, frozen=True, kw_only=True, tag="environment_ready"
     lock_hash: str | None
     is_cached: bool
     packages: dict[str, str]
+    python_version: str = ""
+    installer: str | None = None
+    hashes: dict[str, str] = {}
+    replaced: dict[str, str] = {}
+    cuda: dict[str, str] = {}
 
 
 class ResumeChosen(Value, frozen=True, kw_only=True, tag="resume_chosen"):

@@ -34,7 +34,7 @@ _INFO = re.compile(r"^(?P<name>.+)-(?P<version>[^-]+)\.dist-info$")
 
 
 class Complete(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The marker: what was installed here, and from what."""
+    """The marker: what was installed here, from what, and beside which packages of the image."""
 
     key: str
     lock_hash: str
@@ -43,6 +43,8 @@ class Complete(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     python: str
     python_version: str
     packages: dict[str, str]
+    hashes: dict[str, str] = {}
+    image: dict[str, str] = {}
     schema: int = 1
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
 
-from runctl.agent.environment import cache, pip, uv
+from runctl.agent.environment import cache, contents, pip, uv
 from runctl.agent.environment.failures import system_failed
 from runctl.agent.environment.interpreters import Interpreter, choose
 from runctl.agent.environment.introduction import introduce
@@ -99,6 +99,7 @@ def _realize(
         on_output(_announce(plan, source))
         start = _make_runner(plan, lock, env, on_output, is_cancelled, environ)
         complete = _build(plan, source, env, start)
+        on_output(_tell_replaced(complete))
     return _describe(plan, env, complete, environ, is_cached=False)
 
 
@@ -154,6 +155,7 @@ def _build(
 
 
 def _summarize(plan: Plan, source: Source, env: Path) -> cache.Complete:
+    is_kept = plan.settings.system_site_packages
     return cache.Complete(
         key=plan.key,
         lock_hash=plan.lock_hash,
@@ -162,6 +164,8 @@ def _summarize(plan: Plan, source: Source, env: Path) -> cache.Complete:
         python=plan.interpreter.path,
         python_version=plan.interpreter.version,
         packages=cache.list_packages(env),
+        hashes=contents.digest_packages(env),
+        image=contents.list_image(plan.interpreter.base if is_kept else ()),
     )
 
 
@@ -171,6 +175,17 @@ def _announce(plan: Plan, source: Source) -> bytes:
     if plan.installer == "uv" and plan.settings.system_site_packages:
         text += "runctl: uv does not count the image's own packages; it installs what is declared\n"
     return text.encode()
+
+
+def _tell_replaced(complete: cache.Complete) -> bytes:
+    """A line for each package of the image that another version is put in front of."""
+    packages = complete.packages
+    replaced = contents.find_replaced(complete.image, packages)
+    lines = (
+        f"runctl: {name} {packages[name]} takes the place of the image's {version}\n"
+        for name, version in replaced.items()
+    )
+    return "".join(lines).encode()
 
 
 def _describe(
@@ -189,6 +204,8 @@ def _describe(
         installer=plan.installer,
         is_cached=is_cached,
         packages=complete.packages,
+        hashes=complete.hashes,
+        image=complete.image,
     )
 
 

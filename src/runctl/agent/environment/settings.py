@@ -56,8 +56,9 @@ class Prepared(msgspec.Struct, frozen=True):
     ``environ`` holds additions only (``VIRTUAL_ENV``, ``PATH``, ``PYTHONPATH``), complete
     values each. ``import_paths`` are folders of the project itself (and one with its metadata),
     already in ``PYTHONPATH``.
-    ``packages`` maps normalised names to the versions in the environment. ``key`` is None
-    where no environment was needed.
+    ``packages`` maps normalised names to the versions in the environment, ``hashes`` to digests
+    of their files; ``image`` has the versions of the image's own, where those are kept. ``key``
+    is None where no environment was needed.
     """
 
     python: Path
@@ -70,3 +71,5 @@ class Prepared(msgspec.Struct, frozen=True):
     installer: Installer | None
     is_cached: bool
     packages: dict[str, str]
+    hashes: dict[str, str] = {}
+    image: dict[str, str] = {}
