@@ -201,11 +201,13 @@ def test_interrupted_and_resumed_it_ends_as_if_left_alone(trainee: Trainee, clou
     cut = trainee.ident("train", *words, "--name", "cut", "--detach", "--", "--step-delay=0.2")
     trainee.wait_for("a checkpoint", lambda: trainee.committed_files(cut))
     [ident] = [one["InstanceId"] for one in trainee.instances() if is_of(one, cut)]
-    cloud.control.control("POST", "interrupt", {"instance": ident, "notice_s": 2})
+    cloud.control.control("POST", "interrupt", {"instance": ident, "notice_s": 20})
     assert trainee.type("wait", cut, timeout_s=PATIENCE_S).returncode == 21
     assert trainee.type("resume", cut, "--yes", timeout_s=PATIENCE_S).returncode == 0
     assert trainee.type("wait", alone, timeout_s=PATIENCE_S).returncode == 0
     assert weights(trainee, cut) == weights(trainee, alone)
+    report = trainee.told("report", cut)
+    assert (report["attempts"][0]["state"], report["steps_redone"]) == ("interrupted", 0)
     trainee.check_nothing_is_left()
 
 

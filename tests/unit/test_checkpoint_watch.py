@@ -119,3 +119,35 @@ def test_one_that_cannot_be_read_is_named_and_does_not_hold_up_the_end(
     assert agent.finish() == ["s-1.json"]
     (warning,) = [body for body in agent.journal.bodies if isinstance(body, Warned)]
     assert (warning.code, "s-2.json" in warning.message) == ("unreadable", True)
+
+
+def write_large(folder: Path, step: int) -> None:
+    write_checkpoint(folder, step)
+    path = folder / "checkpoints" / f"s-{step}.json"
+    path.write_text(json.dumps({"step": step, "padding": str(step) * 2**21}), encoding="utf-8")
+    os.utime(path, (step, step))
+
+
+def test_what_would_not_arrive_in_time_is_not_begun(tmp_path: Path, ledger: Ledger) -> None:
+    agent = Agent(tmp_path, ledger)
+    write_large(tmp_path, 1)
+    agent.watch.finish(lambda: False, None, lambda: 1e-6)  # how fast they are sent is unknown
+    assert agent.names() == ["s-1.json"]
+    write_large(tmp_path, 2)
+    agent.watch.finish(lambda: False, None, lambda: 1e-6)
+    assert agent.names() == ["s-1.json"]
+    [warning] = [body for body in agent.journal.bodies if isinstance(body, Warned)]
+    assert (warning.code, "s-2.json would take" in warning.message) == ("late", True)
+    agent.watch.finish(lambda: False, None, lambda: 600.0)
+    assert agent.names() == ["s-1.json", "s-2.json"]
+
+
+def test_a_commit_that_the_deadline_overtakes_is_dropped(tmp_path: Path, ledger: Ledger) -> None:
+    agent = Agent(tmp_path, ledger)
+    write_checkpoint(tmp_path, 1)
+    looks = iter(
+        [False, False, True]
+    )  # it is there while it is looked for, and over when it is read
+    agent.watch.finish(lambda: next(looks, True), None, lambda: 1.0)
+    assert agent.names() == []
+    assert agent.labels() == {}

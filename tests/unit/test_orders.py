@@ -51,3 +51,10 @@ def test_of_many_threads_one_is_first_and_all_see_it() -> None:
     with ThreadPoolExecutor(8) as pool:
         seen = set(pool.map(give, given))
     assert seen == {orders.current}
+
+
+def test_the_nearest_deadline_holds_whoever_gave_it() -> None:
+    orders = Orders()
+    for deadline in (None, 20.0, 10.0, 30.0):
+        orders.give(Order(Cause.STOP, "asked for", deadline=deadline))
+    assert orders.current == Order(Cause.STOP, "asked for", deadline=10.0)

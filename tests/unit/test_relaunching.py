@@ -9,8 +9,10 @@ import pytest
 from msgspec.structs import replace
 
 from runctl.config import owner_id
-from runctl.engine.relaunching import find_action, find_due
+from runctl.engine import relaunching
+from runctl.engine.relaunching import find_action, find_due, relaunch
 from runctl.engine.session import Session
+from runctl.errors import Interrupted, TransportError
 from runctl.model.events import AttemptEnded, Body, Cause, Request, RequestKind
 from runctl.model.run import Run
 from runctl.model.spec import Limits
@@ -92,3 +94,33 @@ def test_what_was_asked_to_stop_stays(session: Session) -> None:
 def test_a_run_of_somebody_else_is_left_to_him(session: Session) -> None:
     add(session, STARTED, INTERRUPTED, owner="another")
     assert due(session) == []
+
+
+def test_a_run_that_cannot_be_looked_at_hides_no_other(
+    session: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    add(session, STARTED, INTERRUPTED)
+
+    def fail(_session: Session, _run_id: str) -> Run:
+        raise TransportError("it does not answer")
+
+    monkeypatch.setattr(relaunching, "judge", fail)
+    told: dict[str, str] = {}
+    assert find_due(session, lambda run_id, error: told.update({run_id: str(error)})) == []
+    assert told == {RUN_ID: "it does not answer"}
+
+
+def test_who_leaves_before_the_next_attempt_is_told_that_it_is_not_there(
+    session: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    add(session, STARTED, INTERRUPTED)
+
+    def leave(*_: object) -> Run:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(relaunching, "_start", leave)
+    told: list[str] = []
+    with pytest.raises(Interrupted, match="attempt 2 was not started yet") as caught:
+        relaunch(session, RUN_ID, told.append)
+    assert caught.value.hint == "to go on: runctl reconcile"
+    assert told == ["attempt 1: interrupted; going on with attempt 2"]

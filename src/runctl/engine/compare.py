@@ -56,6 +56,8 @@ def _topics(session: Session, run: Run) -> Iterator[tuple[str, dict[str, str | N
         "limits",
         {
             "retries": str(spec.limits.retries),
+            "retry on": ", ".join(spec.limits.retry_on),
+            "stop signal": spec.limits.stop_signal,
             "max time": format_duration(spec.limits.max_time) if spec.limits.max_time else None,
         },
     )

@@ -6,7 +6,7 @@ no harm: one of them claims the attempt, and both have asked for the instance by
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 from runctl.config import owner_id
 from runctl.engine.catalog import Catalog
@@ -16,7 +16,7 @@ from runctl.engine.outcome import judge
 from runctl.engine.renting.again import find_again, find_wider, with_money_left
 from runctl.engine.resuming import resume
 from runctl.engine.session import Session, provider_of
-from runctl.errors import CapacityError, RunActive
+from runctl.errors import CapacityError, Interrupted, RunActive, RunctlError
 from runctl.model.instance import Offer
 from runctl.model.run import ACTIVE, Relaunch, Run, State, next_actions
 from runctl.model.terms import Tell, Terms
@@ -43,6 +43,12 @@ def relaunch(session: Session, run_id: str, tell: Tell) -> Run | None:
         return _start(session, run, action, tell)
     except RunActive:
         return session.ledger.load(run_id)
+    except KeyboardInterrupt as error:
+        raise Interrupted(
+            f"run {run.spec.name} stands still: attempt {action.attempt} was not started yet",
+            hint="to go on: runctl reconcile",
+            run=run_id,
+        ) from error
 
 
 def find_action(session: Session, run: Run) -> Relaunch | None:
@@ -56,13 +62,21 @@ def find_action(session: Session, run: Run) -> Relaunch | None:
 
 
 def find_due(session: Session, on_damaged: Callable[[str, Exception], None]) -> list[DueRun]:
-    """Return the runs of this user whose next attempt is due, newest first."""
+    """Return the runs of this user whose next attempt is due, newest first.
+
+    One that cannot be looked at hides no other: ``on_damaged`` hears of it.
+    """
     with Catalog(session.ledger, session.cache_dir) as catalog:
         summaries = catalog.all_summaries()
     for run_id, error in catalog.damaged.items():
         on_damaged(run_id, error)
-    found = (_find_one(session, one) for one in summaries if _may_be_due(session, one))
-    return [one for one in found if one is not None]
+    found: list[DueRun] = []
+    for one in summaries:
+        try:
+            found += _find_one(session, one) if _may_be_due(session, one) else ()
+        except RunctlError as error:
+            on_damaged(one.run_id, error)
+    return found
 
 
 def _may_be_due(session: Session, summary: RunSummary) -> bool:
@@ -71,20 +85,17 @@ def _may_be_due(session: Session, summary: RunSummary) -> bool:
     return not session.provider(summary.target.partition(":")[0]).is_here
 
 
-def _find_one(session: Session, summary: RunSummary) -> DueRun | None:
+def _find_one(session: Session, summary: RunSummary) -> Iterator[DueRun]:
     run = judge(session, summary.run_id)
-    if run.spec.owner != owner_id(session.user_dir):
-        return None
-    action = find_action(session, run)
-    if action is None:
-        return None
-    return DueRun(
-        run_id=run.run_id,
-        name=run.spec.name,
-        state=run.state,
-        attempt=action.attempt,
-        reason=action.reason,
-    )
+    action = find_action(session, run) if run.spec.owner == owner_id(session.user_dir) else None
+    if action is not None:
+        yield DueRun(
+            run_id=run.run_id,
+            name=run.spec.name,
+            state=run.state,
+            attempt=action.attempt,
+            reason=action.reason,
+        )
 
 
 def _start(session: Session, run: Run, action: Relaunch, tell: Tell) -> Run:
