@@ -24,6 +24,7 @@ SUBJECTS = (
     "starting",
     "monitoring",
     "storing",
+    "environment",
 )
 
 
