@@ -24,7 +24,7 @@ def test_commands_are_completed(scene: Scene) -> None:
 
 
 def test_options_are_completed_global_ones_too(scene: Scene) -> None:
-    assert complete(scene, "runctl train --ret") == ["--retries"]
+    assert complete(scene, "runctl train --ret") == ["--retries", "--retry-on"]
     assert complete(scene, "runctl status --out") == ["--output"]
     assert complete(scene, "runctl status --output ") == ["text", "json", "id"]
 

@@ -18,6 +18,8 @@ from runctl.model.hyperparams import parse_hyperparams
 SAMPLES: dict[str, tuple[str, str, object]] = {
     "run.on": ('"aws"', "aws", "aws"),
     "run.retries": ("3", "3", 3),
+    "run.retry_on": ('["lost", "exit:137"]', "lost,exit:137", ("lost", "exit:137")),
+    "run.stop_signal": ('"SIGUSR1"', "SIGUSR1", "SIGUSR1"),
     "run.grace": ('"1m30s"', "90s", timedelta(seconds=90)),
     "run.max_time": ('"8h"', "8h", timedelta(hours=8)),
     "run.wait_timeout": ('"5m"', "5m", timedelta(minutes=5)),
@@ -26,6 +28,8 @@ SAMPLES: dict[str, tuple[str, str, object]] = {
     "run.secrets": ('["TOKEN"]', "TOKEN", ("TOKEN",)),
     "code.include": ('["data/", "*.csv"]', "data/, *.csv", ("data/", "*.csv")),
     "code.exclude": ('["a,b"]', '["a,b"]', ("a,b",)),
+    "code.allow": ('["keys/*.pub"]', "keys/*.pub", ("keys/*.pub",)),
+    "code.warn_bytes": ('"3GiB"', "3GiB", 3 * 1024**3),
     "code.max_bytes": ('"2GiB"', "2GiB", 2 * 1024**3),
     "environment.install": ("false", "no", False),
     "environment.installer": ('"pip"', "pip", "pip"),
