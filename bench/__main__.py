@@ -25,6 +25,7 @@ SUBJECTS = (
     "monitoring",
     "storing",
     "environment",
+    "sync",
 )
 
 

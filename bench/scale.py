@@ -25,6 +25,8 @@ class Scale:
     """How many instances, and how many seconds of CPU a list of them may take."""
     object_bytes: int = 256 * MIB
     objects: int = 4000
+    trees: tuple[tuple[int, int, int], ...] = ((2000, 20 * MIB, 9), (50_000, 1000 * MIB, 3))
+    """How many files, how many bytes they are, and how often each is synced."""
 
 
 FULL = Scale()
@@ -43,4 +45,5 @@ SHORT = Scale(
     listed=((50, 1.0),),
     object_bytes=16 * MIB,
     objects=400,
+    trees=((300, 3 * MIB, 3),),
 )
