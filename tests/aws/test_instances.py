@@ -289,7 +289,7 @@ def test_volumes_that_stay_are_named_with_their_price(
     try:
         ec2.get_waiter("volume_available").wait(VolumeIds=[made], WaiterConfig={"Delay": 1})
         ec2.attach_volume(VolumeId=made, InstanceId=ident, Device="/dev/sdf")
-        words = f"{made}: 100 GiB gp3, $8.00 a month; aws ec2 delete-volume --volume-id {made}"
+        words = f"{made}: 100 GiB gp3, $8.00 a month; runctl aws ebs delete {made}"
         planned = in_s3.type("aws", "terminate", ident, "--dry-run")
         assert words in planned.stdout.decode()
         assert state_of(rig, ident) == "running"

@@ -36,6 +36,11 @@ CASES = {
     "wait-for-nothing": ["wait", "i-0123456789abcdef0"],
     "start-no-region": ["start", "i-0123456789abcdef0", "--yes"],
     "stop-no-region": ["stop", "i-0123456789abcdef0"],
+    "help-ebs": ["ebs", "--help"],
+    "help-ebs-create": ["ebs", "create", "--help"],
+    "help-ebs-delete": ["ebs", "delete", "--help"],
+    "ebs-create-no-place": ["ebs", "create", "data", "--size", "1", "--yes"],
+    "ebs-list-no-region": ["ebs", "list"],
     "terminate-nothing": ["terminate", "--yes"],
     "terminate-no-region": ["terminate", "i-0123456789abcdef0", "--yes"],
 }

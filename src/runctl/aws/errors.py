@@ -44,6 +44,7 @@ _CAPACITY_CODES = frozenset({
 _CONFLICT_CODES = frozenset({
     "IncorrectInstanceState", "IncorrectState", "DeleteConflict", "BucketAlreadyExists",
     "DependencyViolation", "IdempotentParameterMismatch", "InvalidInstanceID.NotLinkable",
+    "InvalidVolume.ZoneMismatch", "VolumeInUse",
 })  # fmt: skip
 
 

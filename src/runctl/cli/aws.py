@@ -17,6 +17,7 @@ COMMANDS = {
     "wait": ("runctl.cli.aws_looking:wait", "Wait until instances run, answer, or are ended."),
     "start": ("runctl.cli.aws_power:start", "Start stopped instances."),
     "stop": ("runctl.cli.aws_power:stop", "Stop instances; their disks stay."),
+    "ebs": ("runctl.cli.aws_ebs:ebs", "Keep data on volumes that outlive instances."),
     "terminate": ("runctl.cli.aws_terminate:terminate", "End instances, for good."),
 }
 ALIASES = {

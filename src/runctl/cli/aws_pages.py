@@ -58,7 +58,9 @@ def _sum(amounts: Iterable[Decimal | None]) -> Decimal:
 
 def tell_volume(volume: Volume) -> str:
     """``vol-…: 100 GiB gp3, $8.00 a month``, and how to be rid of it."""
-    return f"{describe_volume(volume)}; aws ec2 delete-volume --volume-id {volume.volume_id}"
+    ours, ident = f"runctl aws ebs delete {volume.volume_id}", volume.volume_id
+    ends = ours if volume.is_ours else f"aws ec2 delete-volume --volume-id {ident}"
+    return f"{describe_volume(volume)}; {'it is protected' if volume.is_protected else ends}"
 
 
 def describe_volume(volume: Volume) -> str:

@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from runctl.client.aws_setup import AwsSetup
     from runctl.client.instances import Instances
     from runctl.client.machine import Machine
+    from runctl.client.volumes import Volumes
     from runctl.config import Config, ConfigFile, Setting
     from runctl.engine.preparing import Prepared
     from runctl.engine.rehearsal import Rehearsal
@@ -418,6 +419,12 @@ class Client:
         from runctl.client.instances import Instances  # noqa: PLC0415
 
         return Instances(self._session, self._session.provider(provider))
+
+    def volumes(self, provider: str = "aws") -> Volumes:
+        """Return the volumes of a provider, which outlive instances: to make, move and delete."""
+        from runctl.client.volumes import Volumes  # noqa: PLC0415
+
+        return Volumes(self._session.provider(provider))
 
     def aws_setup(self) -> AwsSetup:
         """Return what an owner needs in an account of AWS: to make, check and take away."""

@@ -88,6 +88,8 @@ class Rental(Value, frozen=True, kw_only=True):
 class Volume(Value, frozen=True, kw_only=True):
     """A disk. ``is_kept``: it stays, and costs, when the instance it is attached to ends.
 
+    ``state`` is in the provider's own words. ``is_ours``: it bears our owner tag;
+    ``is_protected``: it is not deleted until that is lifted.
     ``usd_per_month`` of None is unknown, never 0.
     """
 
@@ -101,3 +103,7 @@ class Volume(Value, frozen=True, kw_only=True):
     instance_id: str | None = None
     device: str | None = None
     is_kept: bool = True
+    state: str | None = None
+    is_attached: bool = False
+    is_ours: bool = False
+    is_protected: bool = False

@@ -1,4 +1,4 @@
-"""What a user wants of an instance."""
+"""What a user wants of an instance, or of a volume."""
 
 from __future__ import annotations
 
@@ -6,6 +6,21 @@ from datetime import timedelta
 from decimal import Decimal
 
 from runctl.model.codec import Value
+
+
+class VolumeWish(Value, frozen=True, kw_only=True):
+    """What a user wants of a volume, which is told from his others by its name.
+
+    ``throughput_mibps`` is in MiB/s; None leaves it, and ``iops``, to the provider.
+    """
+
+    name: str
+    gib: int
+    place: str
+    iops: int | None = None
+    throughput_mibps: int | None = None
+    project: str | None = None
+    is_protected: bool = False
 
 
 class InstanceWish(Value, frozen=True, kw_only=True):

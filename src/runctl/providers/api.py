@@ -7,11 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from runctl.model.instance import Instance, Offer, Volume
-from runctl.model.wish import InstanceWish
+from runctl.model.wish import InstanceWish, VolumeWish
 from runctl.transports.api import Transport
 
 if TYPE_CHECKING:
@@ -120,6 +121,46 @@ class SupportsVolumes(Protocol):
 
     def spare_volumes(self) -> Sequence[Volume]:
         """Return the volumes that bear our owner tag and are attached to nothing."""
+        ...
+
+
+@runtime_checkable
+class SupportsVolumeChanges(Protocol):
+    """Providers whose volumes are made, moved and deleted; only those that are ours.
+
+    What changes a volume waits until that is so, is safe to do again, and raises RefusedError
+    where it does not bear our owner tag.
+    """
+
+    def our_volumes(self) -> Sequence[Volume]:
+        """Return the volumes that bear our owner tag."""
+        ...
+
+    def describe_volume(self, volume_id: str) -> Volume:
+        """Return the volume as it is now, or raise NotFoundError."""
+        ...
+
+    def price_volume(self, wish: VolumeWish) -> Decimal | None:
+        """Return what it would cost, in US dollars a month; None is unknown."""
+        ...
+
+    def create_volume(self, wish: VolumeWish) -> Volume:
+        """Make it, encrypted; the same wish again makes no second one.
+
+        Raises ConflictError where one of ours bears the name, and is another.
+        """
+        ...
+
+    def attach_volume(self, volume_id: str, instance_id: str) -> Volume:
+        """Attach it; ConflictError where another instance has it, or is elsewhere."""
+        ...
+
+    def detach_volume(self, volume_id: str) -> Volume:
+        """Detach it; ConflictError where the instance does not let go of it."""
+        ...
+
+    def delete_volume(self, volume_id: str, *, is_unprotected: bool = False) -> None:
+        """Delete it; RefusedError where it is protected, ConflictError where it is attached."""
         ...
 
 

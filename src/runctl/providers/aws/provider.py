@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from decimal import Decimal
 from functools import cache, cached_property, partial
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ from runctl.aws.errors import translated
 from runctl.aws.tags import ATTEMPT_TAG, OWNER_TAG, RUN_TAG, TOKEN_TAG
 from runctl.errors import RunctlError, TransportError
 from runctl.model.instance import GONE, Instance, Offer, Volume
-from runctl.model.wish import InstanceWish
+from runctl.model.wish import InstanceWish, VolumeWish
 from runctl.providers.api import Surroundings
 from runctl.providers.aws import ending, power
 from runctl.providers.aws.creation import create
@@ -22,6 +23,7 @@ from runctl.providers.aws.describing import not_found, read_instance
 from runctl.providers.aws.images import Image, find_image
 from runctl.providers.aws.offers import list_offers
 from runctl.providers.aws.types import architecture_of, describe_types
+from runctl.providers.aws.volume_changes import VolumeChanges
 from runctl.providers.aws.volumes import list_volumes
 from runctl.transports.api import Transport
 
@@ -84,11 +86,36 @@ class AwsProvider:
         power.start(self._ec2, instance_id, partial(self.describe, instance_id))
 
     def volumes(self, instance_id: str) -> Sequence[Volume]:
-        return list_volumes(self._account, _filter("attachment.instance-id", instance_id))
+        return list_volumes(
+            self._account, self._owner, _filter("attachment.instance-id", instance_id)
+        )
 
     def spare_volumes(self) -> Sequence[Volume]:
         ours = _filter(f"tag:{OWNER_TAG}", self._owner)
-        return list_volumes(self._account, ours, _filter("status", "available"))
+        return list_volumes(self._account, self._owner, ours, _filter("status", "available"))
+
+    def our_volumes(self) -> Sequence[Volume]:
+        ours = _filter(f"tag:{OWNER_TAG}", self._owner)
+        return list_volumes(self._account, self._owner, ours)
+
+    def describe_volume(self, volume_id: str) -> Volume:
+        return self._volumes.describe(volume_id)
+
+    def price_volume(self, wish: VolumeWish) -> Decimal | None:
+        return self._volumes.price(wish)
+
+    def create_volume(self, wish: VolumeWish) -> Volume:
+        return self._volumes.create(wish)
+
+    def attach_volume(self, volume_id: str, instance_id: str) -> Volume:
+        self._check_ours(instance_id, is_foreign=False)
+        return self._volumes.attach(volume_id, instance_id)
+
+    def detach_volume(self, volume_id: str) -> Volume:
+        return self._volumes.detach(volume_id)
+
+    def delete_volume(self, volume_id: str, *, is_unprotected: bool = False) -> None:
+        self._volumes.delete(volume_id, is_unprotected=is_unprotected)
 
     def connect(self, instance_id: str) -> Transport:
         if self.describe(instance_id).state in GONE:
@@ -146,6 +173,10 @@ class AwsProvider:
             told = [group for page in pages for group in page["Reservations"]]
         found = (one for group in told for one in group["Instances"])
         return [read_instance(one, self._owner) for one in found]
+
+    @property
+    def _volumes(self) -> VolumeChanges:
+        return VolumeChanges(self._account, self._owner)
 
     @property
     def _ec2(self) -> Any:

@@ -10,6 +10,7 @@ from typing import Any
 
 from runctl.aws.account import Account
 from runctl.aws.errors import translated
+from runctl.aws.tags import OWNER_TAG, PROTECTED_TAG
 from runctl.errors import RunctlError
 from runctl.model.instance import Volume
 from runctl.providers.aws.prices import listed_price
@@ -22,17 +23,22 @@ _PAGE = 500  # the most that DescribeVolumes gives at once
 Prices = Callable[[str, str], Decimal | None]
 
 
-def list_volumes(account: Account, *filters: Mapping[str, Any]) -> list[Volume]:
+def list_volumes(account: Account, owner: str, *filters: Mapping[str, Any]) -> list[Volume]:
     """Return the volumes that pass the filters of DescribeVolumes, as they are attached."""
     pages = account.client("ec2").get_paginator("describe_volumes")
     asked = pages.paginate(Filters=list(filters), PaginationConfig={"PageSize": _PAGE})
     with translated("the volumes cannot be listed"):
         told = [one for page in asked for one in page["Volumes"]]
     prices = _prices(account)
-    return [_read(one, prices) for one in told]
+    return [_read(one, owner, prices) for one in told]
 
 
-def _read(told: Mapping[str, Any], prices: Prices) -> Volume:
+def monthly_price(account: Account, told: Mapping[str, Any]) -> Decimal | None:
+    """Return what a volume costs a month that is described so; None is unknown."""
+    return _monthly(told, _prices(account))
+
+
+def _read(told: Mapping[str, Any], owner: str, prices: Prices) -> Volume:
     tags = {tag["Key"]: tag["Value"] for tag in told.get("Tags", [])}
     held: Mapping[str, Any] = next(iter(told.get("Attachments", [])), {})
     return Volume(
@@ -46,6 +52,10 @@ def _read(told: Mapping[str, Any], prices: Prices) -> Volume:
         instance_id=held.get("InstanceId"),
         device=held.get("Device"),
         is_kept=not held.get("DeleteOnTermination", False),
+        state=told["State"],
+        is_attached=held.get("State") == "attached",
+        is_ours=tags.get(OWNER_TAG) == owner,
+        is_protected=PROTECTED_TAG in tags,
     )
 
 

@@ -1,0 +1,74 @@
+"""The volumes of one provider, as their user sees them."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import TYPE_CHECKING
+
+from runctl.errors import ConflictError
+from runctl.model.instance import Volume
+from runctl.model.wish import VolumeWish
+
+if TYPE_CHECKING:
+    from runctl.providers.api import Provider
+
+
+class Volumes:
+    """What ``Client.volumes`` returns. Volumes are named by id, and ours by name as well.
+
+    What changes one returns once that is so, and is safe to do again. One that does not bear our
+    owner tag is a RefusedError.
+    """
+
+    def __init__(self, provider: Provider) -> None:
+        from runctl.engine.volumes import changes_of  # noqa: PLC0415
+
+        self._provider = provider
+        self._changes = changes_of(provider)
+
+    def list(self) -> list[Volume]:
+        """Return the volumes that bear our owner tag, by name."""
+        return sorted(self._changes.our_volumes(), key=lambda one: (one.name or "", one.volume_id))
+
+    def find(self, reference: str) -> Volume:
+        """Return one volume, or raise NotFoundError; ConflictError where two bear the name."""
+        from runctl.engine.volumes import find_volume  # noqa: PLC0415
+
+        return find_volume(self._provider, reference)
+
+    def place_of(self, instance: str) -> str:
+        """Return the zone of an instance, which a volume for it has to be in, or ConflictError."""
+        from runctl.engine.naming import find_instance  # noqa: PLC0415
+
+        found = find_instance(self._provider, instance)
+        if found.place is None:
+            raise ConflictError(
+                f"it is not known in which zone {found.instance_id} is",
+                hint=f"runctl aws status {found.instance_id}",
+            )
+        return found.place
+
+    def price(self, wish: VolumeWish) -> Decimal | None:
+        """Return what it would cost, in US dollars a month; None is unknown."""
+        return self._changes.price_volume(wish)
+
+    def create(self, wish: VolumeWish) -> Volume:
+        """Make a volume, encrypted; ConflictError where one of ours of that name is another."""
+        return self._changes.create_volume(wish)
+
+    def attach(self, reference: str, instance: str) -> Volume:
+        """Attach it; ConflictError where another instance has it, or is in another zone."""
+        from runctl.engine.naming import find_instance  # noqa: PLC0415
+
+        found = find_instance(self._provider, instance)
+        return self._changes.attach_volume(self.find(reference).volume_id, found.instance_id)
+
+    def detach(self, reference: str) -> Volume:
+        """Detach it; ConflictError where its instance does not let go of it."""
+        return self._changes.detach_volume(self.find(reference).volume_id)
+
+    def delete(self, reference: str, *, is_unprotected: bool = False) -> Volume:
+        """Delete it, and return what it was; RefusedError where it is protected."""
+        found = self.find(reference)
+        self._changes.delete_volume(found.volume_id, is_unprotected=is_unprotected)
+        return found
