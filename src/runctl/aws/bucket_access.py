@@ -15,8 +15,13 @@ KEYS_TIME = timedelta(minutes=10)
 
 def bucket_access(account: Account) -> BucketAccess:
     """Return the access of whoever is signed in: a profile, SSO, an assumed role, a variable."""
+    return bucket_access_in(account, account.region)
+
+
+def bucket_access_in(account: Account, region: str) -> BucketAccess:
+    """Return the same for a bucket of another region."""
     return BucketAccess(
-        region=account.region, endpoint=bucket_endpoint(account), keys=lambda: keys_of(account)
+        region=region, endpoint=bucket_endpoint(account), keys=lambda: keys_of(account)
     )
 
 

@@ -154,6 +154,27 @@ class Screen:
             timer.cancel()
             spinner.stop()
 
+    @contextmanager
+    def counting(self, total_bytes: int) -> Iterator[Callable[[int], None]]:
+        """Yield what counts bytes; on a terminal a bar shows them, their rate, and what is left."""
+        if self.is_quiet or not _is_terminal(sys.stderr):
+            yield _count_nothing
+            return
+        from rich.console import Console  # noqa: PLC0415
+        from rich.progress import (  # noqa: PLC0415
+            BarColumn,
+            DownloadColumn,
+            Progress,
+            TimeRemainingColumn,
+            TransferSpeedColumn,
+        )
+
+        columns = (BarColumn(), DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn())
+        console = Console(stderr=True)
+        with Progress(*columns, console=console, transient=True) as progress:
+            task = progress.add_task("", total=total_bytes)
+            yield lambda size_bytes: progress.advance(task, size_bytes)
+
     # -- streams
 
     def paint(self, text: str, style: str, stream: IO[str] | None) -> str:
@@ -180,6 +201,10 @@ class Screen:
                 f"standard output cannot be written: {error.strerror}",
                 hint="make room where it goes, and type the same again",
             ) from error
+
+
+def _count_nothing(_size_bytes: int) -> None:
+    pass
 
 
 class _Spinner:

@@ -10,6 +10,8 @@ if TYPE_CHECKING:  # what the client's methods return: imported by those who hav
     from runctl.client.aws_setup import AwsSetup as AwsSetup
     from runctl.client.instances import Instances as Instances
     from runctl.client.machine import Machine as Machine
+    from runctl.client.storage import PlannedTransfer as PlannedTransfer
+    from runctl.client.storage import Storage as Storage
     from runctl.client.volumes import Volumes as Volumes
     from runctl.engine.rehearsal import Rehearsal as Rehearsal
 

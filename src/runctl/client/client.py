@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from runctl.client.aws_setup import AwsSetup
     from runctl.client.instances import Instances
     from runctl.client.machine import Machine
+    from runctl.client.storage import Storage
     from runctl.client.volumes import Volumes
     from runctl.config import Config, ConfigFile, Setting
     from runctl.engine.preparing import Prepared
@@ -431,6 +432,13 @@ class Client:
         from runctl.client.aws_setup import AwsSetup  # noqa: PLC0415
 
         return AwsSetup(self, self._session)
+
+    def storage(self) -> Storage:
+        """Return the buckets of S3 that whoever is signed in can reach."""
+        from runctl.client.storage import Storage  # noqa: PLC0415
+
+        aws = self.config.values.aws
+        return Storage(self._account(aws.region, aws.profile), self._cache_dir)
 
     def machine(self, reference: str, *, is_foreign: bool = False) -> Machine:
         """Return the instance ``i-…``, or that of a run's last attempt, to look inside.

@@ -55,19 +55,23 @@ class BucketAccess:
 def open_bucket(url: str, access: BucketAccess) -> BucketObjects:
     """Open ``s3://bucket/prefix``; nothing is sent yet. Raises ConfigError or UnsafePath."""
     bucket, prefix = split_url(url)
-
-    def reach(limit: timedelta) -> S3Store:
-        return S3Store(
-            bucket,
-            prefix=prefix or None,
-            config=_config(bucket, access),
-            client_options=_client(access, limit),
-            retry_config=_RETRY,
-            credential_provider=_provider(access),
-        )
-
     place = f"s3://{bucket}/{prefix}" if prefix else f"s3://{bucket}"
-    return BucketObjects(reach(QUICK_TIME), place, patient=reach(PATIENT_TIME))
+    quick, patient = (
+        reach_bucket(bucket, prefix, access, limit) for limit in (QUICK_TIME, PATIENT_TIME)
+    )
+    return BucketObjects(quick, place, patient=patient)
+
+
+def reach_bucket(bucket: str, prefix: str, access: BucketAccess, limit: timedelta) -> S3Store:
+    """Return obstore's view of a bucket, whose requests take no longer than ``limit``."""
+    return S3Store(
+        bucket,
+        prefix=prefix or None,
+        config=_config(bucket, access),
+        client_options=_client(access, limit),
+        retry_config=_RETRY,
+        credential_provider=_provider(access),
+    )
 
 
 def split_url(url: str) -> tuple[str, str]:

@@ -1,0 +1,1 @@
+"""Files between a folder and a bucket: planned, verified, resumed, never partial."""
