@@ -11,6 +11,8 @@ SYNC := $(if $(filter output-sync,$(.FEATURES)),--output-sync=target)
 export PYTHON ?=
 UV := .tools/uv/bin/uv
 BIN := .venv/bin
+# Most tests wait for what they have started; a file's own tests stay on one worker.
+WORKERS ?= 3
 SOURCES := src tests scripts docs/conf.py $(wildcard bench examples)
 COMPILE := $(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --custom-compile-command 'make lock'
@@ -31,8 +33,8 @@ check: setup ## format, lint, types, layers, spelling, unit and property tests: 
 
 test: setup bytecode packages .venv-awscli/.synced ## every test but the soak, with coverage
 	@mkdir -p build/coverage
-	HYPOTHESIS_PROFILE=full $(BIN)/pytest tests -m 'not soak' --cov --cov-report=term \
-		--cov-report=html:build/coverage/html
+	HYPOTHESIS_PROFILE=full $(BIN)/pytest tests -m 'not soak' -n $(WORKERS) --dist loadfile \
+		--cov --cov-report=term --cov-report=html:build/coverage/html
 
 bench: setup bytecode .venv-bench/.synced ## measure against peers, by ratio, in one run (BENCH=--short)
 	$(BIN)/python -m bench $(BENCH)

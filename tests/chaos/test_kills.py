@@ -13,7 +13,7 @@ from tests.scene import Scene, final_weights, is_alive, undisturbed_weights
 
 EPOCHS, EVERY = "4", "15"
 ARGUMENTS = ("--epochs", EPOCHS, "--checkpoint-every", EVERY, "--hidden", "16")
-SLOWLY = ("--step-delay", "0.02")
+SLOWLY = ("--step-delay", "0.04")
 
 
 @pytest.fixture(scope="module")
@@ -115,7 +115,7 @@ def test_killed_training_is_retried_where_retries_are_left(digits: Scene, weight
 
 def test_killed_reaper_is_a_lost_attempt_never_a_success(digits: Scene, weights: str) -> None:
     run_id = start_training(digits)
-    wait_until_half_way(digits, run_id)
+    digits.wait_for_event(run_id, "checkpoint_committed", count=1)
     command = digits.pids(run_id)["command"]
     digits.kill(run_id, "reaper")
     done = digits.type("wait", run_id)

@@ -436,17 +436,20 @@ def test_a_command_that_outlived_its_reaper_can_be_ended_and_no_other(attempt: A
 # -- locks
 
 
-def test_the_lock_is_held_exactly_while_the_attempt_lives(attempt: Attempt) -> None:
+def test_the_lock_is_held_until_the_command_has_ended(attempt: Attempt) -> None:
+    """Whoever hears of the end may start the next one, although the agent still sends things."""
     lock = attempt.home / "gpu-0.lock"
     attempt.locks = [lock]
     attempt.hold()
-    attempt.start(shell("exit 0"))
-    until(lambda: attempt.read(reaper.EXIT), "the record")
+    attempt.start(python(SAVES))
+    attempt.wait_printed("training")
     assert reaper.is_locked(str(lock))
+    attempt.send(signal.SIGTERM)
+    until(lambda: attempt.read(reaper.EXIT), "the record")
+    until(lambda: not reaper.is_locked(str(lock)), "the lock's release")
     assert attempt.probe()["is_reaper_alive"]
     attempt.release()
     attempt.wait_over()
-    until(lambda: not reaper.is_locked(str(lock)), "the lock's release")
 
 
 def test_a_busy_lock_is_refused_with_the_holder_s_name(attempt: Attempt, second: Attempt) -> None:

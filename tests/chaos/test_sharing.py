@@ -102,7 +102,7 @@ def test_queued_run_whose_reaper_is_killed_is_lost(scene: Scene) -> None:
     scene.wait_for_phase(queued, "queue")
     scene.kill(queued, "reaper")
     assert scene.wait(queued) == 21
-    assert not scene.pids(queued)
+    scene.wait_for("the end of its agent", lambda: not scene.pids(queued))
     let_go(scene, holder)
     assert scene.wait(holder) == 0
 

@@ -263,6 +263,9 @@ class Reaper:
         """Tell the agent, once a record is on the disk; until then, try again."""
         if self.write_exit(exit_record):
             self.exit, self.unfinished = exit_record, None
+            # Whoever hears that the command has ended may start the next one at once.
+            self.release_locks()
+            self.lock_paths = []
             self.tell_agent("exited")
         else:
             self.unfinished, self.is_without_room = exit_record, True

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
@@ -46,12 +47,14 @@ def stage(
     objects: LinkedObjects, platform: Platform, cache: Path, environ: Mapping[str, str]
 ) -> list[StagedPart]:
     """Put what is missing in the store; return where all parts can be had for a while."""
-    archives = [pack(_own_code())]
+    packers: list[Callable[[], bytes]] = [lambda: pack(_own_code())]
+    complete = replace(platform, python=platform.python or VERSION)
     if platform.python is None:
-        archives.append(pack_python(platform, cache, environ))
-        platform = replace(platform, python=VERSION)
-    archives.append(pack_packages(platform, cache, environ))
-    return [_stage_one(objects, data) for data in archives]
+        packers.append(lambda: pack_python(platform, cache, environ))
+    packers.append(lambda: pack_packages(complete, cache, environ))
+    # zlib lets go of the interpreter, and so does the network.
+    with ThreadPoolExecutor(len(packers)) as threads:
+        return list(threads.map(lambda packer: _stage_one(objects, packer()), packers))
 
 
 def _stage_one(objects: LinkedObjects, data: bytes) -> StagedPart:
