@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from runctl.model.checkpoint import Part
 from runctl.model.events import (
     AttemptEnded,
     AttemptStarted,
@@ -63,7 +64,12 @@ def _make_spec(at: datetime, index: int, chance: random.Random) -> Spec:
         created_at=at,
         target="local",
         command=Command(script="train.py", hyperparams=hyperparams),
-        code=Code(snapshot="0" * 64, tree_bytes=1000, file_count=12, total_bytes=34_567),
+        code=Code(
+            snapshot="0" * 64,
+            record=Part(sha256="0" * 64, size_bytes=1000),
+            file_count=12,
+            total_bytes=34_567,
+        ),
         runctl_version="0.0.0",
     )
 

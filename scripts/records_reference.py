@@ -30,7 +30,8 @@ from runctl.model import (
     views,
 )
 from runctl.model.codec import SCHEMA
-from runctl.store import outputs, snapshot
+from runctl.store import outputs
+from runctl.store.snapshot import records as snapshot
 
 PAGE = Path(__file__).parents[1] / "docs" / "reference" / "records.md"
 HEAD = f"""\
@@ -56,7 +57,7 @@ not UTF-8; each of these stands as `\\xNN`, and a backslash as `\\\\`.
 | `runs/<run>/checkpoints/<n>/<seq>/manifest.json` | [SealedManifest](#sealedmanifest) |
 | `runs/<run>/outputs/<n>/manifest.json` | [Outputs](#outputs) |
 | `runs/<run>/logs/<n>/<rank>/<offset>-<length>.zst` | bytes of the log |
-| `blobs/<sha256>` | bytes; of a snapshot, one is its [Tree](#tree) |
+| `blobs/<sha256>` | bytes; of a snapshot, one is its [Snapshot](#snapshot), which names packs |
 """
 SECTIONS: dict[str, tuple[ModuleType, ...]] = {
     "What commands answer": (views, travel, access, losses),

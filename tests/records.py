@@ -35,7 +35,7 @@ from runctl.model.ids import make_run_id
 from runctl.model.instance import Instance, InstanceState, Offer
 from runctl.model.spec import Code, Command, Limits, Spec
 from runctl.store.outputs import Outputs
-from runctl.store.snapshot import Tree, TreeFile, TreeFolder, TreeLink
+from runctl.store.snapshot import FileEntry, FolderEntry, LinkEntry, Node, Snapshot
 
 NOW = datetime(2026, 3, 1, 12, 0, 0, 123456, tzinfo=UTC)
 RUN_ID = make_run_id(NOW, b"\1\2\3\4")
@@ -66,7 +66,9 @@ def make_spec(run_id: str = RUN_ID, **changes: object) -> Spec:
         "created_at": NOW,
         "target": "local",
         "command": Command(script="train.py"),
-        "code": Code(snapshot=SHA256, tree_bytes=1, file_count=1, total_bytes=1),
+        "code": Code(
+            snapshot=SHA256, record=Part(sha256=SHA256, size_bytes=1), file_count=1, total_bytes=1
+        ),
         "runctl_version": "0",
     }
     return Spec(**{**fields, **changes})  # type: ignore[arg-type]
@@ -153,14 +155,14 @@ RECORDS: list[Record] = [
     make_manifest(),
     SealedManifest(manifest=make_manifest(), sha256=SHA256),
     Outputs(files=make_manifest().files),
-    Tree(
+    Node(
         entries=(
-            TreeFile(path="a", mode=0o644, size_bytes=3, sha256=SHA256),
-            TreeFolder(path="b", mode=0o755),
-            TreeLink(path="c", target="a"),
+            FileEntry(name="a", mode=0o644, size_bytes=3, sha256=SHA256),
+            FolderEntry(name="b", mode=0o755, sha256=SHA256),
+            LinkEntry(name="c", target="a"),
         ),
-        packs=(PART,),
     ),
+    Snapshot(root=SHA256, nodes=(PART,), packs=(PART,), entry_count=1, total_bytes=3),
     *(make_event(body) for body in BODIES),
 ]
 

@@ -18,7 +18,7 @@ from runctl.store.blobs import Blobs
 from runctl.store.checkpoints import Checkpoints, fetch_newest
 from runctl.store.ledger import Ledger
 from runctl.store.outputs import fetch_outputs, read_outputs, store_outputs
-from runctl.store.snapshot import read_tree, store_tree, unpack_tree
+from runctl.store.snapshot import read_snapshot, take_snapshot, unpack_snapshot
 from tests.records import NOW, RUN_ID, SUMMARY, FakeClock, make_claim, make_spec
 from tests.stores import (
     FaultyObjects,
@@ -216,12 +216,12 @@ def test_a_snapshot_that_was_named_is_whole(files: dict[str, bytes], nth: int) -
     blobs = Blobs(machine.objects, machine.clock)
     with written(files) as path, tempfile.TemporaryDirectory() as to:
         try:
-            part, _ = store_tree(blobs, path, files)
+            taken = take_snapshot(blobs, path, files)
         except PowerLoss:
             return
         machine.boot()
         blobs = Blobs(machine.objects, machine.clock)
-        unpack_tree(blobs, read_tree(blobs, part.sha256, part.size_bytes), Path(to))
+        unpack_snapshot(blobs, read_snapshot(blobs, taken.record), Path(to))
         assert contents(Path(to)) == files
 
 

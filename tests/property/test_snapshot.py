@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import os
+import shutil
 import stat
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from unittest.mock import patch
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from runctl.store import snapshot
 from runctl.store.blobs import Blobs
-from runctl.store.snapshot import read_tree, store_tree, unpack_tree
+from runctl.store.snapshot import packing, read_snapshot, take_snapshot, taking, unpack_snapshot
 from tests.records import FakeClock
 from tests.stores import MemoryObjects
 
@@ -63,17 +65,35 @@ def listing(root: Path) -> dict[str, object]:
 
 
 @settings(max_examples=60)
-@given(shape=TREES, data=st.data(), pack_bytes=st.integers(1, 64))
-def test_any_tree_comes_back(shape: Shape, data: st.DataObject, pack_bytes: int) -> None:
-    with tempfile.TemporaryDirectory() as name, patch.object(snapshot, "PACK_BYTES", pack_bytes):
+@given(
+    shapes=st.lists(TREES, min_size=1, max_size=3), data=st.data(), pack_bytes=st.integers(1, 64)
+)
+def test_any_tree_comes_back_after_any_other(
+    shapes: list[Shape], data: st.DataObject, pack_bytes: int
+) -> None:
+    """Each snapshot but the first goes by what is remembered of the one before."""
+    clock = FakeClock()
+    blobs, memory = Blobs(MemoryObjects(clock), clock), None
+    with tempfile.TemporaryDirectory() as name, small_packs(pack_bytes):
         root, code = Path(name) / "project", Path(name) / "code"
-        build(shape, root)
-        add_links(root, data)
-        clock = FakeClock()
-        blobs = Blobs(MemoryObjects(clock), clock)
-        part, _ = store_tree(blobs, root, selected(root))
-        unpack_tree(blobs, read_tree(blobs, part.sha256, part.size_bytes), code)
-        assert listing(code) == listing(root)
+        for shape in shapes:
+            shutil.rmtree(root, ignore_errors=True)
+            shutil.rmtree(code, ignore_errors=True)
+            build(shape, root)
+            add_links(root, data)
+            taken = take_snapshot(blobs, root, selected(root), memory)
+            memory = taken.memory
+            unpack_snapshot(blobs, read_snapshot(blobs, taken.record), code)
+            assert listing(code) == listing(root)
+
+
+@contextmanager
+def small_packs(pack_bytes: int) -> Iterator[None]:
+    with (
+        patch.object(packing, "PACK_BYTES", pack_bytes),
+        patch.object(taking, "PACK_BYTES", pack_bytes),
+    ):
+        yield
 
 
 def add_links(root: Path, data: st.DataObject) -> None:

@@ -39,7 +39,7 @@ from runctl.model.spec import Code
 from runctl.model.views import RunSummary
 from runctl.store.blobs import Blobs
 from runctl.store.ledger import Ledger, next_claim
-from runctl.store.snapshot import store_tree
+from runctl.store.snapshot import take_snapshot
 from tests.instances import no_account
 from tests.records import NOW, make_claim, make_event, make_exit, make_spec, make_wanted
 from tests.stores import MemoryObjects
@@ -91,12 +91,12 @@ class World:
     def tree(self, files: Mapping[str, str]) -> Code:
         for name, text in files.items():
             (self.folder / name).write_text(text, encoding="utf-8")
-        part, tree = store_tree(Blobs(self.objects, lambda: NOW), self.folder, files)
+        taken = take_snapshot(Blobs(self.objects, lambda: NOW), self.folder, files)
         return Code(
-            snapshot=part.sha256,
-            tree_bytes=part.size_bytes,
+            snapshot=taken.snapshot.root,
+            record=taken.record,
             file_count=len(files),
-            total_bytes=tree.total_bytes,
+            total_bytes=taken.snapshot.total_bytes,
         )
 
 

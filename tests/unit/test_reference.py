@@ -18,6 +18,7 @@ from runctl.cli.command import GLOBAL_OPTIONS
 from runctl.cli.table import COMMANDS
 from runctl.config.schema import KEYS
 from runctl.config.sources import GIVEN_TO_SCRIPTS
+from runctl.model.checkpoint import Part
 from runctl.model.spec import Code, Command, Spec
 from scripts import api_reference, cli_reference, config_reference, records_reference
 from scripts.reference import PAGES
@@ -76,7 +77,9 @@ def test_every_variable_given_to_a_script_is_explained(tmp_path: Path) -> None:
 
 
 def _spec() -> Spec:
-    code = Code(snapshot="0" * 64, tree_bytes=1, file_count=1, total_bytes=1)
+    code = Code(
+        snapshot="0" * 64, record=Part(sha256="0" * 64, size_bytes=1), file_count=1, total_bytes=1
+    )
     return Spec(
         run_id="ybqzq52zz-h44rm",
         name="n",

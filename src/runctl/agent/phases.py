@@ -23,7 +23,7 @@ from runctl.agent.orders import Orders
 from runctl.agent.plan import Plan
 from runctl.agent.reaper import read_json
 from runctl.agent.wheels import WHEELS, fetch_wheels
-from runctl.errors import IntegrityError, PhaseFailed, RunctlError
+from runctl.errors import IntegrityError, PhaseFailed, RunctlError, SnapshotMismatch
 from runctl.model.codec import escape_name, unescape_name
 from runctl.model.events import (
     EnvironmentReady,
@@ -37,7 +37,7 @@ from runctl.model.spec import EnvironmentWish, Spec
 from runctl.store.blobs import Blobs
 from runctl.store.checkpoints import Checkpoints, Choice, fetch_newest, label_of
 from runctl.store.ledger import Ledger
-from runctl.store.snapshot import read_tree, unpack_tree
+from runctl.store.snapshot import break_seal, read_snapshot, unpack_snapshot
 
 QUEUE_POLL_S = 0.2
 
@@ -107,9 +107,19 @@ class Phases:
                 return
             part = self._folder.code.with_suffix(".part")
             shutil.rmtree(part, ignore_errors=True)
-            code = self._spec.code
-            unpack_tree(self._blobs, read_tree(self._blobs, code.snapshot, code.tree_bytes), part)
+            self._unpack_code(part)
             part.replace(self._folder.code)
+
+    def _unpack_code(self, part: Path) -> None:
+        code = self._spec.code
+        try:
+            snapshot = read_snapshot(self._blobs, code.record)
+            if snapshot.root != code.snapshot:
+                raise SnapshotMismatch("the record in the store is of other code than the run's")
+            unpack_snapshot(self._blobs, snapshot, part)
+        except IntegrityError:
+            break_seal(self._blobs, code.record)
+            raise
 
     def prepare_environment(self, on_output: Callable[[bytes], None]) -> Prepared:
         self.check_halted()

@@ -35,7 +35,7 @@ from runctl.agent.plan import Plan
 from runctl.agent.saving_alarm import SavingAlarm
 from runctl.agent.shipper import Shipper
 from runctl.agent.stopper import Stopper, explain_exit, read_exit
-from runctl.errors import PhaseFailed, UnsafePath
+from runctl.errors import IntegrityError, PhaseFailed, UnsafePath
 from runctl.model import VERSION
 from runctl.model.codec import escape_name
 from runctl.model.events import (
@@ -362,4 +362,10 @@ def find_last_step(output: Path, durable_step: int | None) -> int | None:
 
 
 def _phase_failed(error: PhaseFailed, phase: Phase | None) -> AttemptEnded:
-    return AttemptEnded(cause=Cause.PHASE, phase=phase, message=error.message, hint=error.hint)
+    return AttemptEnded(
+        cause=Cause.PHASE,
+        phase=phase,
+        is_damage=isinstance(error.__cause__, IntegrityError),
+        message=error.message,
+        hint=error.hint,
+    )

@@ -10,12 +10,12 @@ from pathlib import Path
 
 from runctl.engine.session import Session
 from runctl.errors import IntegrityError, ObjectMissing, RunNotFound
-from runctl.model.codec import escape_name, unescape_name
+from runctl.model.codec import escape_name
 from runctl.model.spec import Spec
 from runctl.model.travel import Changes
 from runctl.project import Selected, Selection
 from runctl.store.blobs import Blobs
-from runctl.store.snapshot import Entry, TreeFile, TreeLink, read_tree
+from runctl.store.snapshot import Entry, FileEntry, LinkEntry, read_leaves
 
 LOOKED_THROUGH = 30
 """Runs, the newest first: in a ledger that many share, the last one here may be far back."""
@@ -33,10 +33,9 @@ def changes_since_last(
         return None, ()
     blobs = Blobs(session.ledger.objects, session.clock)
     try:
-        tree = read_tree(blobs, spec.code.snapshot, spec.code.tree_bytes)
+        before = read_leaves(blobs, spec.code.record)
     except (IntegrityError, ObjectMissing) as error:
         return None, (f"what has changed since run {spec.name} is not known: {error.message}",)
-    before = {unescape_name(entry.path): entry for entry in tree.entries}
     return _compare(spec, before, selection), ()
 
 
@@ -72,9 +71,9 @@ def _compare(spec: Spec, before: dict[str, Entry], selection: Selection) -> Chan
 
 
 def _is_same(root: Path, now: Selected, before: Entry) -> bool:
-    if isinstance(before, TreeLink):
+    if isinstance(before, LinkEntry):
         return now.kind == "link" and escape_name(now.target or "") == before.target
-    if not isinstance(before, TreeFile):
+    if not isinstance(before, FileEntry):
         return now.kind == "folder" and now.mode == before.mode
     if (now.kind, now.mode, now.size_bytes) != ("file", before.mode, before.size_bytes):
         return False

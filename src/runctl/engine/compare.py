@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from itertools import starmap
 
 from runctl.engine.session import Session
+from runctl.model.codec import escape_name
 from runctl.model.events import EnvironmentReady
 from runctl.model.quantities import format_duration
 from runctl.model.run import Run
 from runctl.model.views import Difference
 from runctl.store.blobs import Blobs
-from runctl.store.snapshot import TreeFile, TreeFolder, read_tree
+from runctl.store.snapshot import Entry, FileEntry, FolderEntry, read_leaves
 
 Facts = Mapping[tuple[str, str], str]
 
@@ -88,16 +88,16 @@ def _packages(ready: EnvironmentReady) -> dict[str, str | None]:
 
 def _files(session: Session, run: Run) -> dict[str, str | None]:
     blobs = Blobs(session.ledger.objects, session.clock)
-    tree = read_tree(blobs, run.spec.code.snapshot, run.spec.code.tree_bytes)
-    return dict(starmap(_file, ((entry.path, entry) for entry in tree.entries)))
+    leaves = read_leaves(blobs, run.spec.code.record)
+    return {escape_name(path): _describe(entry) for path, entry in leaves.items()}
 
 
-def _file(path: str, entry: object) -> tuple[str, str]:
-    if isinstance(entry, TreeFile):
-        return path, f"{entry.sha256[:12]} mode {entry.mode:o}"
-    if isinstance(entry, TreeFolder):
-        return path, "an empty folder"
-    return path, f"link to {getattr(entry, 'target', '')}"
+def _describe(entry: Entry) -> str:
+    if isinstance(entry, FileEntry):
+        return f"{entry.sha256[:12]} mode {entry.mode:o}"
+    if isinstance(entry, FolderEntry):
+        return "an empty folder"
+    return f"link to {entry.target}"
 
 
 def _result(run: Run) -> dict[str, str | None]:

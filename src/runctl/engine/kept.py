@@ -10,12 +10,11 @@ from runctl.engine.concerns import concerns_of
 from runctl.engine.naming import find_instance
 from runctl.engine.session import Session
 from runctl.errors import NotFoundError, ScriptNotFound
-from runctl.model.codec import unescape_name
 from runctl.model.spec import Spec
 from runctl.model.travel import TravelPlan
 from runctl.project import ProjectRoot, Selection
 from runctl.store.blobs import Blobs
-from runctl.store.snapshot import TreeFolder, read_tree
+from runctl.store.snapshot import FolderEntry, read_leaves
 
 LOOKED_THROUGH = 300
 
@@ -59,8 +58,8 @@ def plan_kept(session: Session, root: ProjectRoot, kept: Spec) -> TravelPlan:
 
 def _check_script(session: Session, root: ProjectRoot, spec: Spec) -> None:
     blobs = Blobs(session.ledger.objects, session.clock)
-    tree = read_tree(blobs, spec.code.snapshot, spec.code.tree_bytes)
-    files = [unescape_name(one.path) for one in tree.entries if not isinstance(one, TreeFolder)]
+    leaves = read_leaves(blobs, spec.code.record)
+    files = [path for path, one in leaves.items() if not isinstance(one, FolderEntry)]
     if root.script in files:
         return
     near = difflib.get_close_matches(root.script, files, n=1)

@@ -26,6 +26,7 @@ from runctl.engine.session import Session, provider_of
 from runctl.engine.specs import make_spec, name_stem, with_id
 from runctl.engine.travel import plan_travel
 from runctl.errors import ConflictError, RunctlError, RunNotFound
+from runctl.model.checkpoint import Part
 from runctl.model.hyperparams import to_arguments
 from runctl.model.run import Attempt, Run, State, begin
 from runctl.model.spec import Spec
@@ -138,7 +139,9 @@ def _intend(prepared: Prepared, session: Session, spec: Spec) -> Intent:
     A run that is over by now is no longer what is asked for.
     """
     moment = datetime.min.replace(tzinfo=UTC)
-    timeless = replace(with_id(spec, "", prepared), created_at=moment)
+    # The same code may lie in other packs by now.
+    code = replace(spec.code, record=Part(sha256=spec.code.snapshot, size_bytes=0))
+    timeless = replace(with_id(spec, "", prepared), created_at=moment, code=code)
     asked = asked_bytes(session, provider_of(session, spec), timeless)
     folder = session.user_dir / "intents"
     intent = take_up(folder, asked, lambda: spec.run_id)

@@ -7,6 +7,7 @@ from runctl.engine.session import Session
 from runctl.errors import (
     CommandFailed,
     InstanceLost,
+    IntegrityError,
     LimitReached,
     PhaseFailed,
     RunctlError,
@@ -39,6 +40,7 @@ def failure_of(run: Run) -> RunctlError | None:
     kind, hint = _KINDS.get(last.state, (CommandFailed, None))
     if last.state is State.FAILED and last.end and last.end.phase is not None:
         kind = TransportError if last.end.phase is Phase.UPLOADING else PhaseFailed
+        kind = IntegrityError if last.end.is_damage else kind
     message = last.end.message if last.end else LOST
     own_hint = last.end.hint if last.end else None
     return kind(

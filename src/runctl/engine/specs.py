@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import os
 from pathlib import Path
 
 from msgspec.structs import replace
@@ -17,7 +19,7 @@ from runctl.model.retrying import check_retry_on
 from runctl.model.spec import CheckpointWish, Code, Command, Limits, Spec
 from runctl.project import ProjectRoot, git_state
 from runctl.store.blobs import Blobs
-from runctl.store.snapshot import store_tree
+from runctl.store.snapshot import load_memory, save_memory, take_snapshot
 
 STEM_CHARACTERS = 40
 
@@ -88,14 +90,23 @@ def _store_code(prepared: Prepared, session: Session) -> Code:
         kept = prepared.kept
         return replace(kept.code, from_run=kept.code.from_run or kept.run_id)
     blobs = Blobs(session.ledger.objects, session.clock)
-    part, tree = store_tree(blobs, prepared.root.path, prepared.selection.paths)
+    place = _memory_place(prepared, session)
+    paths = prepared.selection.paths
+    taken = take_snapshot(blobs, prepared.root.path, paths, load_memory(place))
+    save_memory(place, taken.memory)
     git = git_state(prepared.root.path)
     return Code(
-        snapshot=part.sha256,
-        tree_bytes=part.size_bytes,
-        file_count=len(tree.entries),
-        total_bytes=tree.total_bytes,
+        snapshot=taken.snapshot.root,
+        record=taken.record,
+        file_count=len(paths),
+        total_bytes=taken.snapshot.total_bytes,
         root=escape_name(str(prepared.root.path)),
         git_commit=git.commit if git else None,
         is_dirty=git.is_dirty if git else None,
     )
+
+
+def _memory_place(prepared: Prepared, session: Session) -> Path:
+    """Return where this machine keeps what it knows of the project's bytes in this store."""
+    named = f"{prepared.root.path}\0{session.ledger.objects.url}"
+    return session.cache_dir / "code" / hashlib.sha256(os.fsencode(named)).hexdigest()[:32]

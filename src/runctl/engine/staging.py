@@ -26,7 +26,7 @@ from runctl.errors import PhaseFailed, TransportError
 from runctl.model.codec import unescape_name
 from runctl.model.spec import Spec
 from runctl.store.blobs import PART_BYTES, Blobs
-from runctl.store.snapshot import read_tree, unpack_tree
+from runctl.store.snapshot import read_snapshot, unpack_snapshot
 from runctl.transports.api import Transport
 
 
@@ -42,7 +42,7 @@ def stage_wheels(
     blobs = Blobs(session.ledger.objects, session.clock)
     with tempfile.TemporaryDirectory() as folder:
         tree = Path(folder, "code")
-        unpack_tree(blobs, read_tree(blobs, spec.code.snapshot, spec.code.tree_bytes), tree)
+        unpack_snapshot(blobs, read_snapshot(blobs, spec.code.record), tree)
         found = _resolve(session, spec, transport, tree)
     return None if found is None else tuple(_send(session, blobs, wheel) for wheel in found)
 

@@ -90,6 +90,8 @@ def escape_name(name: str) -> str:
 
     ``name`` is as Python gives it (surrogateescape); ``unescape_name`` is the exact inverse.
     """
+    if "\\" not in name and _is_utf8(name):
+        return name  # as nearly all are
     doubled = name.replace("\\", "\\\\")
     if doubled.isascii():
         return doubled
@@ -98,8 +100,18 @@ def escape_name(name: str) -> str:
     )
 
 
+def _is_utf8(name: str) -> bool:
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
 def unescape_name(escaped: str) -> str:
     """Return the name that ``escape_name`` was given, or raise RecordError: it gave no such."""
+    if "\\" not in escaped and _is_utf8(escaped):
+        return escaped
     pieces = escaped.split("\\\\")
     name = "\\".join(_ESCAPED.sub(_unescape_byte, piece) for piece in pieces)
     if escape_name(name) != escaped:

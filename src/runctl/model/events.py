@@ -144,11 +144,12 @@ class AttemptEnded(Value, frozen=True, kw_only=True, tag="attempt_ended"):
     """The attempt's last event. ``message`` and ``hint`` are for the user.
 
     ``last_step`` is the last that the log told of, ``durable_step`` that of the last checkpoint
-    which is safe; None is unknown.
+    which is safe; None is unknown. ``is_damage``: bytes were not what their digests say.
     """
 
     cause: Cause
     phase: Phase | None = None
+    is_damage: bool = False
     message: str = ""
     hint: str | None = None
     seconds: float = 0.0

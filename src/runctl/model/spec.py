@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
+from runctl.model.checkpoint import Part
 from runctl.model.codec import Record, Value
 from runctl.model.hyperparams import Hyperparameter
 from runctl.model.wish import InstanceWish
@@ -25,14 +26,16 @@ class Command(Value, frozen=True, kw_only=True):
 
 
 class Code(Value, frozen=True, kw_only=True):
-    """Which code: the tree record's digest and size in the store, and where git stood.
+    """Which code, and where git stood.
 
+    ``snapshot``: the digest of the root's node, which says what the code is; ``record``: the blob
+    that says where its bytes are, which may be another for the same code.
     ``root``: the project's folder on the machine that it was taken from, escaped as all text is.
     ``from_run``: the run that sent it, where this one sent none.
     """
 
     snapshot: str
-    tree_bytes: int
+    record: Part
     file_count: int
     total_bytes: int
     root: str = ""

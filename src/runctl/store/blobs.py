@@ -44,6 +44,16 @@ class Blobs:
         self._objects.put(blob_key(part.sha256), data)
         return Sent(part, part.size_bytes)
 
+    def age(self, part: Part) -> timedelta | None:
+        """Return how long ago a blob of this size was written; None where there is none."""
+        info = self._objects.head(blob_key(part.sha256))
+        if info is None or info.size_bytes != part.size_bytes:
+            return None
+        return self._clock() - info.modified_at
+
+    def delete(self, part: Part) -> None:
+        self._objects.delete(blob_key(part.sha256))
+
     def get(self, part: Part) -> bytes:
         """Return the bytes, or raise IntegrityError where they are gone or are not the same."""
         try:

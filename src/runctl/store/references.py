@@ -10,7 +10,7 @@ from runctl.model.paths import RunPaths
 from runctl.store.blobs import Blobs
 from runctl.store.ledger import Ledger
 from runctl.store.outputs import Outputs
-from runctl.store.snapshot import read_tree
+from runctl.store.snapshot import read_snapshot
 
 
 def referenced_blobs(ledger: Ledger) -> set[str]:
@@ -28,8 +28,9 @@ def referenced_blobs(ledger: Ledger) -> set[str]:
 def _of_code(ledger: Ledger, run_id: str) -> set[str]:
     code = ledger.spec(run_id).code
     blobs = Blobs(ledger.objects, lambda: ledger.spec(run_id).created_at)
-    tree = read_tree(blobs, code.snapshot, code.tree_bytes)
-    return {code.snapshot, *(part.sha256 for part in tree.packs)}
+    snapshot = read_snapshot(blobs, code.record)
+    parts = (code.record, *snapshot.nodes, *snapshot.packs)
+    return {part.sha256 for part in parts}
 
 
 def _of_files(files: tuple[CheckpointFile, ...]) -> set[str]:
