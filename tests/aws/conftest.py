@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import secrets
 from collections.abc import Iterator
 from pathlib import Path
@@ -53,6 +54,19 @@ def rig(local_cloud: CloudProcess) -> Iterator[Rig]:
     assert made.world.instance  # made first: until it is, EC2 may not know its profile yet
     yield made
     assert made.world.end() == []
+
+
+@pytest.fixture
+def instance(rig: Rig, in_s3: BucketScene) -> Iterator[str]:
+    """An instance that is ours, whose role may use the ledger and nothing else."""
+    role, iam = rig.world.profile, rig.world.client("iam")
+    iam.put_role_policy(RoleName=role, PolicyName="ledger", PolicyDocument=in_s3.rights())
+    owner = json.loads(in_s3.type("init", "--output", "json").stdout)["owner"]
+    ident = rig.world.instance
+    tags = [{"Key": "runctl:owner", "Value": owner}]
+    rig.world.client("ec2").create_tags(Resources=[ident], Tags=tags)
+    yield ident
+    iam.delete_role_policy(RoleName=role, PolicyName="ledger")
 
 
 @pytest.fixture(scope="module")

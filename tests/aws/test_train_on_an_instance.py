@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import signal
 import time
-from collections.abc import Iterator
 
 import pytest
 
@@ -15,19 +14,6 @@ from tests.cloud_instances import Rig
 
 pytestmark = pytest.mark.slow
 PATIENCE_S = 150.0
-
-
-@pytest.fixture
-def instance(rig: Rig, in_s3: BucketScene) -> Iterator[str]:
-    """An instance that is ours, whose role may use the ledger and nothing else."""
-    role, iam = rig.world.profile, rig.world.client("iam")
-    iam.put_role_policy(RoleName=role, PolicyName="ledger", PolicyDocument=in_s3.rights())
-    owner = json.loads(in_s3.type("init", "--output", "json").stdout)["owner"]
-    ident = rig.world.instance
-    tags = [{"Key": "runctl:owner", "Value": owner}]
-    rig.world.client("ec2").create_tags(Resources=[ident], Tags=tags)
-    yield ident
-    iam.delete_role_policy(RoleName=role, PolicyName="ledger")
 
 
 def test_a_script_runs_there_as_it_does_here(instance: str, in_s3: BucketScene) -> None:

@@ -20,6 +20,7 @@ from runctl.agent.folder import AttemptFolder
 from runctl.agent.journal import Journal
 from runctl.agent.link import ReaperLink
 from runctl.agent.orders import Orders
+from runctl.agent.pack_cache import PackCache
 from runctl.agent.plan import Plan
 from runctl.agent.reaper import read_json
 from runctl.agent.wheels import WHEELS, fetch_wheels
@@ -37,7 +38,7 @@ from runctl.model.spec import EnvironmentWish, Spec
 from runctl.store.blobs import Blobs
 from runctl.store.checkpoints import Checkpoints, Choice, fetch_newest, label_of
 from runctl.store.ledger import Ledger
-from runctl.store.snapshot import break_seal, read_snapshot, unpack_snapshot
+from runctl.store.snapshot import Snapshot, break_seal, read_snapshot, unpack_snapshot
 
 QUEUE_POLL_S = 0.2
 
@@ -116,10 +117,19 @@ class Phases:
             snapshot = read_snapshot(self._blobs, code.record)
             if snapshot.root != code.snapshot:
                 raise SnapshotMismatch("the record in the store is of other code than the run's")
-            unpack_snapshot(self._blobs, snapshot, part)
+            self._unpack_packs(snapshot, part)
         except IntegrityError:
             break_seal(self._blobs, code.record)
             raise
+
+    def _unpack_packs(self, snapshot: Snapshot, part: Path) -> None:
+        """Unpack from what this instance has, where the store is not on this very machine."""
+        if self._plan.bucket is None:
+            unpack_snapshot(self._blobs, snapshot, part)
+            return
+        cache = PackCache(Path(self._plan.instance_root) / "packs", self._blobs)
+        unpack_snapshot(cache, snapshot, part)
+        cache.trim()
 
     def prepare_environment(self, on_output: Callable[[bytes], None]) -> Prepared:
         self.check_halted()

@@ -8,7 +8,7 @@ tree that names a path leading out is refused.
 from __future__ import annotations
 
 from runctl.store.snapshot.memory import Memory, load_memory, save_memory
-from runctl.store.snapshot.reading import read_entries, read_leaves, read_snapshot
+from runctl.store.snapshot.reading import PackSource, read_entries, read_leaves, read_snapshot
 from runctl.store.snapshot.records import (
     Entry,
     FileEntry,
@@ -28,6 +28,7 @@ __all__ = [
     "LinkEntry",
     "Memory",
     "Node",
+    "PackSource",
     "Snapshot",
     "Taken",
     "break_seal",

@@ -1,0 +1,114 @@
+"""The code of a run on an instance, by hashes that the training itself has made of it."""
+
+from __future__ import annotations
+
+import json
+import os
+import stat
+import subprocess
+from hashlib import sha256
+from pathlib import Path
+
+import pytest
+
+from tests.aws.bucketscene import BucketScene
+
+pytestmark = pytest.mark.slow
+PATIENCE_S = 150.0
+LOOK = """
+import hashlib, json, os, stat
+found = {}
+for folder, folders, names in os.walk("."):
+    for name in folders + names:
+        path = os.path.join(folder, name)
+        if name in folders and not os.path.islink(path) and os.listdir(path):
+            continue
+        mode = os.lstat(path).st_mode
+        what = "" if stat.S_ISDIR(mode) else os.readlink(path) if stat.S_ISLNK(mode) else (
+            hashlib.sha256(open(path, "rb").read()).hexdigest())
+        found[os.path.relpath(path)] = [0 if stat.S_ISLNK(mode) else mode & 0o777, what]
+print("TREE", json.dumps(found))
+"""
+ODD = {
+    "pkg/__init__.py": b"",
+    "pkg/deep/er/model.py": b"weights = 1\n",
+    "with space.txt": b"1",
+    'it\'s "quoted".txt': b"2",
+    "ünïcode.txt": b"3",
+    "-rf": b"4",
+    "large.bin": bytes(range(256)) * 40_000,  # of more than one pack
+}
+MADE = (".gitignore", ".runctl.toml", "look.py", "run.sh", "pkg/link", "empty")
+AWAY = {".venv/pyvenv.cfg": b"x", "checkpoints/last.pt": b"x", "ignored.csv": b"1,2\n"}
+
+
+def _fill(scene: BucketScene) -> None:
+    subprocess.run(["git", "init", "-q"], cwd=scene.project, check=True)
+    for name, data in {**ODD, **AWAY}.items():
+        path = scene.project / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(data)
+    scene.write(".gitignore", "*.csv\n")
+    scene.write("look.py", LOOK)
+    (scene.project / "run.sh").write_text("#!/bin/sh\n")
+    (scene.project / "run.sh").chmod(0o755)
+    (scene.project / "empty").mkdir()
+    (scene.project / "pkg" / "link").symlink_to("deep/er")
+
+
+def _expected(scene: BucketScene, *brought: str) -> dict[str, list[object]]:
+    names = [*(set(ODD) | set(brought)), *MADE]
+    return {name: _describe(scene.project / name) for name in names}
+
+
+def _describe(path: Path) -> list[object]:
+    mode = path.lstat().st_mode
+    if stat.S_ISLNK(mode):
+        return [0, os.readlink(path)]
+    what = "" if stat.S_ISDIR(mode) else sha256(path.read_bytes()).hexdigest()
+    return [mode & 0o777, what]
+
+
+def _train(scene: BucketScene, instance: str, *words: str) -> dict[str, list[object]]:
+    """Let the training look at its own code; return what it has seen."""
+    words = ("aws", "train", instance, "look.py", "--wait", "--no-install", "--yes", *words)
+    done = scene.type(*words, timeout_s=PATIENCE_S)
+    assert done.returncode == 0, done.stderr.decode()
+    [line] = [line for line in done.stdout.splitlines() if line.startswith(b"TREE ")]
+    found: dict[str, list[object]] = json.loads(line.removeprefix(b"TREE "))
+    return found
+
+
+def _new_bytes(scene: BucketScene, before: set[str]) -> int:
+    """Return the size of the blobs that were not there before."""
+    return sum(len(scene.read(key)) for key in set(scene.keys_of("blobs/")) - before)
+
+
+def test_what_runs_there_is_what_is_here(instance: str, in_s3: BucketScene) -> None:
+    _fill(in_s3)
+    assert _train(in_s3, instance) == _expected(in_s3)
+    brought = ("--include-pattern", "*.csv")
+    assert _train(in_s3, instance, *brought) == _expected(in_s3, "ignored.csv")
+    before = set(in_s3.keys_of("blobs/"))
+    assert _train(in_s3, instance, *brought) == _expected(in_s3, "ignored.csv")
+    assert _new_bytes(in_s3, before) == 0
+
+
+def test_an_edit_a_rename_and_a_deletion_send_no_more_than_they_are(
+    instance: str, in_s3: BucketScene
+) -> None:
+    _fill(in_s3)
+    _train(in_s3, instance)
+    before = set(in_s3.keys_of("blobs/"))
+    (in_s3.project / "pkg" / "__init__.py").write_bytes(b"new = 1\n")
+    (in_s3.project / "large.bin").rename(in_s3.project / "moved.bin")
+    (in_s3.project / "-rf").unlink()
+    (in_s3.project / "run.sh").chmod(0o644)
+    expected = _expected_after(in_s3)
+    assert _train(in_s3, instance) == expected
+    assert 0 < _new_bytes(in_s3, before) < 4000  # the large file has not travelled again
+
+
+def _expected_after(scene: BucketScene) -> dict[str, list[object]]:
+    names = {*ODD, "moved.bin", *MADE}
+    return {name: _describe(scene.project / name) for name in names - {"large.bin", "-rf"}}
