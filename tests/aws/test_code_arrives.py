@@ -8,6 +8,7 @@ import stat
 import subprocess
 from hashlib import sha256
 from pathlib import Path
+from random import Random
 
 import pytest
 
@@ -36,7 +37,7 @@ ODD = {
     'it\'s "quoted".txt': b"2",
     "ünïcode.txt": b"3",
     "-rf": b"4",
-    "large.bin": bytes(range(256)) * 40_000,  # of more than one pack
+    "large.bin": Random(7).randbytes(10_000_000),  # of more than one pack, and hard to compress
 }
 MADE = (".gitignore", ".runctl.toml", "look.py", "run.sh", "pkg/link", "empty")
 AWAY = {".venv/pyvenv.cfg": b"x", "checkpoints/last.pt": b"x", "ignored.csv": b"1,2\n"}
