@@ -13,11 +13,12 @@ if TYPE_CHECKING:
 
 
 def open_ledger(plan: Plan) -> Ledger:
-    access = None if plan.bucket is None else _access(plan.bucket)
+    access = None if plan.bucket is None else access_of(plan.bucket)
     return Ledger(open_objects(plan.store, access, must_exist=True))
 
 
-def _access(bucket: BucketPlan) -> BucketAccess:
+def access_of(bucket: BucketPlan) -> BucketAccess:
+    """Return how requests are signed here: as the user's, or by the instance's role."""
     from runctl.store.s3 import BucketAccess  # noqa: PLC0415 - a folder needs no client of S3
 
     if not bucket.is_users:

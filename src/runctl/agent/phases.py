@@ -18,6 +18,7 @@ from runctl.agent.environment.settings import Staged
 from runctl.agent.faults import print_fault
 from runctl.agent.folder import AttemptFolder
 from runctl.agent.journal import Journal
+from runctl.agent.ledger_access import access_of
 from runctl.agent.link import ReaperLink
 from runctl.agent.orders import Orders
 from runctl.agent.pack_cache import PackCache
@@ -164,27 +165,43 @@ class Phases:
     def _variables_of_installer(self) -> dict[str, str]:
         return of_installer(read_json(str(self._folder.secrets)) or {})
 
-    def choose_resume(self, checkpoints: Checkpoints) -> Path | None:
-        """Bring the checkpoint to start from, if there is one: the wanted, or the newest good."""
+    def bring_data(self, checkpoints: Checkpoints) -> Path | None:
+        """Bring the data, and the checkpoint to start from, if there is one; return its place."""
         self.check_halted()
         claim = self._ledger.claims(self._spec.run_id)[self._plan.attempt - 1]
-        if claim.resume_from is None and not checkpoints.keys():
+        is_fresh = claim.resume_from is None and not checkpoints.keys()
+        if is_fresh and not self._spec.data:
             return None
-        with self.phase(Phase.DATA):
-            choice = self._choose(checkpoints, claim.resume_from)
-            manifest = choice.manifest
-            self._journal.append(
-                ResumeChosen(
-                    checkpoint=label_of(manifest.key) if manifest else None,
-                    step=manifest.summary.step if manifest else None,
-                    passed_over={label_of(key): why for key, why in choice.passed_over.items()},
-                )
+        with self.phase(Phase.DATA) as notes:
+            notes.update(self._fetch_data())
+            return None if is_fresh else self._choose_resume(checkpoints, claim.resume_from)
+
+    def _fetch_data(self) -> dict[str, str]:
+        bucket = self._plan.data or self._plan.bucket
+        if not self._spec.data or bucket is None:
+            return {}
+        from runctl.agent.data import bring_data  # noqa: PLC0415 - few runs read from S3
+
+        cache = Path(self._plan.instance_root) / "data"
+        access = access_of(bucket)
+        return bring_data(self._spec.data, access, cache, self._folder.data).notes()
+
+    def _choose_resume(self, checkpoints: Checkpoints, wanted: str | None) -> Path:
+        """Fetch the wanted checkpoint, or the newest that verifies."""
+        choice = self._choose(checkpoints, wanted)
+        manifest = choice.manifest
+        self._journal.append(
+            ResumeChosen(
+                checkpoint=label_of(manifest.key) if manifest else None,
+                step=manifest.summary.step if manifest else None,
+                passed_over={label_of(key): why for key, why in choice.passed_over.items()},
             )
-            if manifest is None:
-                raise IntegrityError(
-                    f"none of the {len(choice.passed_over)} committed checkpoints verifies",
-                    hint=f"runctl checkpoint verify {self._spec.run_id} --deep",
-                )
+        )
+        if manifest is None or choice.path is None:
+            raise IntegrityError(
+                f"none of the {len(choice.passed_over)} committed checkpoints verifies",
+                hint=f"runctl checkpoint verify {self._spec.run_id} --deep",
+            )
         return choice.path
 
     def _choose(self, checkpoints: Checkpoints, wanted: str | None) -> Choice:

@@ -153,7 +153,7 @@ class Supervisor:
     def _prepare(self) -> None:
         self._phases.bring_code()
         prepared = self._phases.prepare_environment(self._note_output)
-        resume_from = self._phases.choose_resume(self._checkpoints)
+        resume_from = self._phases.bring_data(self._checkpoints)
         secrets = of_script(reaper.read_json(str(self._folder.secrets)) or {})
         command = build_command(
             self._spec, self._folder, self._plan.attempt, prepared, resume_from, secrets, os.environ

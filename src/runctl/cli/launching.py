@@ -76,6 +76,13 @@ launch_options = together(
         type=click.Choice(["SIGTERM", "SIGINT", "SIGHUP", "SIGUSR1", "SIGUSR2"]),
         help="What asks the script to save and end.",
     ),
+    click.option(
+        "--data-s3",
+        "data",
+        multiple=True,
+        metavar="s3://…[=NAME]",
+        help="Data, fetched into RUNCTL_DATA_DIR first.",
+    ),
     click.option("--gpus", metavar="0,1", help="The GPUs that the run claims."),
     click.option("--queue", is_flag=True, help="Wait where the GPUs are taken."),
     dry_run_option,
@@ -143,6 +150,7 @@ def make_terms(invocation: Invocation, terms: Terms | None, *, is_given: bool) -
 
 
 def read_request(options: Mapping[str, Any]) -> LaunchRequest:
+    from runctl.model.data import read_sources  # noqa: PLC0415
     from runctl.model.views import LaunchRequest  # noqa: PLC0415
 
     return LaunchRequest(
@@ -156,6 +164,7 @@ def read_request(options: Mapping[str, Any]) -> LaunchRequest:
         exclude=options["exclude"],
         explain=options["explain"],
         is_code_kept=not options.get("sync_code", True),
+        data=read_sources(options["data"]),
         is_fresh=options["refresh_env"],
     )
 

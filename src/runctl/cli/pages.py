@@ -41,6 +41,7 @@ def plan_page(plan: LaunchPlan) -> Iterable[str]:
             ("in", plan.cwd),
             ("code", _tell_kept(plan.kept) if plan.kept else None),
             *travel_facts(plan),
+            ("data", ", ".join(one.url for one in plan.data) or None),
             ("environment", plan.environment),
             ("git", git),
             ("ledger", plan.ledger),

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 
 from runctl.engine.session import Session
 from runctl.model.codec import escape_name
-from runctl.model.events import EnvironmentReady
+from runctl.model.events import EnvironmentReady, Phase
 from runctl.model.quantities import format_duration
 from runctl.model.run import Run
 from runctl.model.views import Difference
@@ -52,6 +52,7 @@ def _topics(session: Session, run: Run) -> Iterator[tuple[str, dict[str, str | N
     yield "env", dict(command.env)
     yield "code", {"git commit": spec.code.git_commit, "git dirty": _text(spec.code.is_dirty)}
     yield "files", _files(session, run)
+    yield "data", _data(run)
     yield (
         "limits",
         {
@@ -98,6 +99,16 @@ def _describe(entry: Entry) -> str:
     if isinstance(entry, FolderEntry):
         return "an empty folder"
     return f"link to {entry.target}"
+
+
+def _data(run: Run) -> dict[str, str | None]:
+    """Return where the data came from, and the digest of what was there."""
+    facts: dict[str, str | None] = {source.folder or ".": source.url for source in run.spec.data}
+    phases = run.last.phases if run.last is not None else ()
+    for phase in phases:
+        if phase.phase is Phase.DATA and "digest" in phase.notes:
+            facts["digest"] = phase.notes["digest"]
+    return facts
 
 
 def _result(run: Run) -> dict[str, str | None]:

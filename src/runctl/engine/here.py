@@ -9,7 +9,7 @@ from typing import Any
 
 from runctl.agent.arrival import find_base_python, make_order, reaper_command
 from runctl.agent.folder import AttemptFolder
-from runctl.agent.plan import Plan
+from runctl.agent.plan import BucketPlan, Plan
 from runctl.engine.session import Session, connect, provider_of
 from runctl.errors import TransportError
 from runctl.model.run import Run
@@ -39,9 +39,25 @@ def start(
         base_python=find_base_python(session.environ),
         is_exclusive=provider.is_exclusive,
         bucket=session.bucket,
+        data=_data_bucket(session, spec),
     )
     order = make_order(plan, secrets, gpus=spec.gpus, is_queued=is_queued)
     return _ask(session, spec, instance, reaper_command(sys.executable, "start"), order)
+
+
+def _data_bucket(session: Session, spec: Spec) -> BucketPlan | None:
+    """Return how data in S3 is read from here, where the ledger itself is in a folder."""
+    if not spec.data or session.bucket is not None:
+        return None
+    from runctl.aws.bucket_access import bucket_endpoint  # noqa: PLC0415 - boto3 takes its time
+
+    account = session.account()
+    return BucketPlan(
+        region=account.region,
+        endpoint=bucket_endpoint(account),
+        profile=account.profile,
+        is_users=True,
+    )
 
 
 def is_alive(session: Session, run: Run) -> bool:

@@ -60,6 +60,7 @@ def describe(prepared: Prepared, session: Session, cwd: Path) -> LaunchPlan:
         if kept
         else None,
         environment=prepared.environment,
+        data=prepared.request.data,
         git_commit=commit[0],
         is_dirty=commit[1],
         ledger=session.ledger.objects.url,
@@ -159,8 +160,8 @@ def _has_come_to_nothing(session: Session, run: Run) -> bool:
 
 
 def _is_same(run: Spec, asked: Spec) -> bool:
-    mine = (run.command, run.code.snapshot, run.target, run.wish)
-    return mine == (asked.command, asked.code.snapshot, asked.target, asked.wish)
+    mine = (run.command, run.code.snapshot, run.target, run.wish, run.data)
+    return mine == (asked.command, asked.code.snapshot, asked.target, asked.wish, asked.data)
 
 
 def _left_behind(session: Session, intent: Intent | None) -> Run | None:

@@ -53,6 +53,7 @@ def make_spec(prepared: Prepared, session: Session) -> Spec:
             retry_on=check_retry_on(settings.run.retry_on),
         ),
         gpus=request.gpus,
+        data=request.data,
         wish=request.wish,
         runctl_version=VERSION,
     )

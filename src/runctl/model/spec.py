@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 
 from runctl.model.checkpoint import Part
 from runctl.model.codec import Record, Value
+from runctl.model.data import DataSource
 from runctl.model.hyperparams import Hyperparameter
 from runctl.model.wish import InstanceWish
 
@@ -103,5 +104,6 @@ class Spec(Record, frozen=True, kw_only=True):
     checkpoint: CheckpointWish = CheckpointWish()
     limits: Limits = Limits()
     gpus: tuple[int, ...] = ()
+    data: tuple[DataSource, ...] = ()
     wish: InstanceWish | None = None
     runctl_version: str

@@ -6,6 +6,7 @@ import enum
 from datetime import datetime
 
 from runctl.model.codec import Value
+from runctl.model.data import DataSource
 from runctl.model.events import Event
 from runctl.model.run import Run, State
 from runctl.model.travel import KeptCode, TravelPlan
@@ -26,6 +27,7 @@ class LaunchRequest(Value, frozen=True, kw_only=True):
     exclude: tuple[str, ...] = ()
     explain: tuple[str, ...] = ()  # paths for a plan to explain
     is_code_kept: bool = False  # send none: take that of the last run on the same instance
+    data: tuple[DataSource, ...] = ()  # fetched before the script is started
     is_fresh: bool = False  # install, whatever the instance has already
     wish: InstanceWish | None = None  # what is rented, where the target is not there already
 
@@ -40,6 +42,7 @@ class LaunchPlan(TravelPlan, frozen=True, kw_only=True):
     command: tuple[str, ...]
     kept: KeptCode | None  # what is used in place of the files here
     environment: str
+    data: tuple[DataSource, ...]
     git_commit: str | None
     is_dirty: bool | None
     ledger: str

@@ -1,0 +1,51 @@
+"""The data that a run reads, and where it is found on the instance."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from runctl.errors import UsageError
+from runctl.model.codec import Value
+
+SCHEME = "s3://"
+_HINT = "runctl train SCRIPT --data-s3 s3://bucket/prefix=NAME"
+
+
+class DataSource(Value, frozen=True, kw_only=True):
+    """All objects under a prefix, or one object.
+
+    ``folder``: where below RUNCTL_DATA_DIR they are put; "" is that folder itself.
+    """
+
+    url: str
+    folder: str = ""
+
+
+def read_sources(texts: Sequence[str]) -> tuple[DataSource, ...]:
+    """Return ``s3://bucket/prefix[=NAME]`` as sources, or raise UsageError.
+
+    The only one without a name fills RUNCTL_DATA_DIR; of several, each has a folder: its name, or
+    the last part of its prefix.
+    """
+    named = [_split(text) for text in texts]
+    if len(named) == 1:
+        return (DataSource(url=named[0][0], folder=named[0][1]),)
+    found = tuple(
+        DataSource(url=url, folder=name or url.rstrip("/").rpartition("/")[2])
+        for url, name in named
+    )
+    folders = [source.folder for source in found]
+    for folder in folders:
+        if folders.count(folder) > 1:
+            raise UsageError(f"two sources of data are to be called {folder!r}", hint=_HINT)
+    return found
+
+
+def _split(text: str) -> tuple[str, str]:
+    url, _, name = text.partition("=")
+    bucket = url.removeprefix(SCHEME).partition("/")[0]
+    if not url.startswith(SCHEME) or not bucket:
+        raise UsageError(f"{text!r} is no place in S3", hint=_HINT)
+    if "=" in text and (name in ("", ".", "..") or "/" in name):
+        raise UsageError(f"{name!r} cannot name a folder of data", hint=_HINT)
+    return url, name

@@ -1,0 +1,113 @@
+"""Data in S3 is on the instance before the script's first line, whole, and fetched once."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from hashlib import sha256
+from random import Random
+
+import pytest
+
+from tests.aws.bucketscene import BucketScene
+from tests.cloud_instances import Rig
+
+pytestmark = pytest.mark.slow
+PATIENCE_S = 150.0
+LOOK = """
+import hashlib, json, os
+found = {}
+for folder, _, names in os.walk(os.environ["RUNCTL_DATA_DIR"]):
+    for name in names:
+        path = os.path.join(folder, name)
+        digest = hashlib.sha256(open(path, "rb").read()).hexdigest()
+        found[os.path.relpath(path, os.environ["RUNCTL_DATA_DIR"])] = digest
+        assert not os.stat(path).st_mode & 0o222, path
+print("DATA", json.dumps(found))
+"""
+
+
+@pytest.fixture
+def reader(rig: Rig, instance: str, in_s3: BucketScene) -> Iterator[str]:
+    """Give an instance whose role may read what is below ``sets/``."""
+    arn, iam = f"arn:aws:s3:::{in_s3.bucket}", rig.world.client("iam")
+    under = {"StringLike": {"s3:prefix": ["sets", "sets/*"]}}
+    statements = [
+        {"Effect": "Allow", "Action": "s3:GetObject", "Resource": f"{arn}/sets/*"},
+        {"Effect": "Allow", "Action": "s3:ListBucket", "Resource": arn, "Condition": under},
+    ]
+    policy = json.dumps({"Version": "2012-10-17", "Statement": statements})
+    iam.put_role_policy(RoleName=rig.world.profile, PolicyName="sets", PolicyDocument=policy)
+    in_s3.write("look.py", LOOK)
+    yield instance
+    iam.delete_role_policy(RoleName=rig.world.profile, PolicyName="sets")
+
+
+def _put(scene: BucketScene, objects: dict[str, bytes]) -> dict[str, str]:
+    """Store objects below ``sets/``; return the digest of each."""
+    with ThreadPoolExecutor(8) as threads:
+        for name, data in objects.items():
+            words = {"Bucket": scene.bucket, "Key": f"sets/{name}", "Body": data}
+            threads.submit(scene.s3.put_object, **words)
+    return {name: sha256(data).hexdigest() for name, data in objects.items()}
+
+
+def _train(scene: BucketScene, instance: str, *sources: str) -> tuple[dict[str, str], str]:
+    """Let a training look at its data; return digests by name, and what the command said."""
+    words = [word for one in sources for word in ("--data-s3", f"s3://{scene.bucket}/{one}")]
+    done = scene.type(
+        *("aws", "train", instance, "look.py", "--wait", "--no-install", *words),
+        timeout_s=PATIENCE_S,
+    )
+    assert done.returncode == 0, done.stderr.decode()
+    [line] = [line for line in done.stdout.splitlines() if line.startswith(b"DATA ")]
+    return json.loads(line.removeprefix(b"DATA ")), done.stderr.decode()
+
+
+def test_what_is_in_the_bucket_is_there_and_travels_once(reader: str, in_s3: BucketScene) -> None:
+    objects = {f"a/{number:04d}.bin": b"%d" % number for number in range(1040)}
+    objects |= {"a/deep/ünï code.bin": b"2", "a/large.bin": Random(1).randbytes(40_000_000)}
+    expected = {name.removeprefix("a/"): one for name, one in _put(in_s3, objects).items()}
+    found, told = _train(in_s3, reader, "sets/a")
+    assert found == expected
+    assert "fetched 38" in told
+    found, told = _train(in_s3, reader, "sets/a")
+    assert found == expected
+    assert "fetched 0" in told
+    changed = _put(in_s3, {"a/0007.bin": b"seven", "b/one.csv": b"1,2"})
+    found, told = _train(in_s3, reader, "sets/a/=first", "sets/b/one.csv=second")
+    expected["0007.bin"] = changed["a/0007.bin"]
+    first = {f"first/{name}": one for name, one in expected.items()}
+    assert found == {**first, "second/one.csv": changed["b/one.csv"]}
+    assert "fetched 8" in told
+
+
+def test_what_cannot_be_had_fails_before_training(reader: str, in_s3: BucketScene) -> None:
+    for place, status, words in (
+        (f"{in_s3.bucket}/sets/nothing", 22, "holds nothing"),
+        (f"{in_s3.bucket}/private", 22, "may not be read by this instance"),
+        (f"{in_s3.bucket}-absent/sets", 22, "may not be read by this instance"),
+        ("", 2, "is no place in S3"),
+    ):
+        done = in_s3.type(
+            *("aws", "train", reader, "look.py", "--wait", "--no-install"),
+            *("--data-s3", f"s3://{place}"),
+            timeout_s=PATIENCE_S,
+        )
+        assert done.returncode == status, done.stderr.decode()
+        assert words in done.stderr.decode()
+        assert b"DATA" not in done.stdout
+
+
+def test_a_run_on_this_machine_reads_it_as_the_user(in_s3: BucketScene) -> None:
+    in_s3.write("look.py", LOOK)
+    expected = _put(in_s3, {"a/one": b"1", "a/two": b"2"})
+    del in_s3.env["RUNCTL_CONFIG_STORE_ROOT"]
+    done = in_s3.type("local", "look.py", "--data-s3", f"s3://{in_s3.bucket}/sets")
+    assert done.returncode == 0, done.stderr.decode()
+    [line] = [line for line in done.stdout.splitlines() if line.startswith(b"DATA ")]
+    assert json.loads(line.removeprefix(b"DATA ")) == expected
+    absent = in_s3.type("local", "look.py", "--data-s3", f"s3://{in_s3.bucket}-absent")
+    assert absent.returncode == 22
+    assert b"there is no bucket" in absent.stderr
