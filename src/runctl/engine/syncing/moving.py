@@ -56,6 +56,7 @@ class Mirror:
 
     def __post_init__(self) -> None:
         self.memory = Memory.load(self._memory_path)
+        self._digest: tuple[Entries | None, str] = (None, "")
 
     def look(self) -> bool:
         """Read the tree anew; tell whether the folder is not known to equal it."""
@@ -117,7 +118,7 @@ class Mirror:
         self.approve(self._selection, [one.path for one in sent])
         names = {one.path for one in sent}
         request = {
-            "base": digest_of(base),
+            "base": self._digest_of(base),
             "is_resuming": is_resuming,
             "set": [(*one, 1) if one.path in names else one for one in changed],
             "drop": [path for path in base if path not in self.tree],
@@ -146,7 +147,7 @@ class Mirror:
         self.memory.codec = answer["codec"]
         if answer["kind"] not in ("done", "same"):
             raise refusal(answer, self.place)
-        if answer["digest"] != digest_of(self.tree):
+        if answer["digest"] != self._digest_of(self.tree):
             raise IntegrityError(
                 f"{answer['root']} on {self.place.instance_id} is not what was sent",
                 hint=f"runctl sync {self.place.reference}",
@@ -164,6 +165,14 @@ class Mirror:
             removed=tuple(path for path in base if path not in self.tree),
             sent_bytes=sent,
         )
+
+    def _digest_of(self, entries: Entries) -> str:
+        """Return the tree's digest, which is computed once where what is there is the same."""
+        if entries != self.tree:
+            return digest_of(entries)
+        if self._digest[0] is not self.tree:
+            self._digest = (self.tree, digest_of(self.tree))
+        return self._digest[1]
 
     @property
     def _opening(self) -> dict[str, Any]:
