@@ -111,3 +111,61 @@ def test_a_run_on_this_machine_reads_it_as_the_user(in_s3: BucketScene) -> None:
     absent = in_s3.type("local", "look.py", "--data-s3", f"s3://{in_s3.bucket}-absent")
     assert absent.returncode == 22
     assert b"there is no bucket" in absent.stderr
+
+
+SAVE = """
+import os, sys, time
+for step in (1, 2):
+    with open(os.path.join(os.environ["RUNCTL_CHECKPOINT_DIR"], f"{step}.json"), "w") as file:
+        file.write('{"step": %d}' % step)
+    time.sleep(4)
+open(os.path.join(os.environ["RUNCTL_OUTPUT_DIR"], "report.txt"), "w").write("done" * 5_000_000)
+sys.exit(int(sys.argv[1]))
+"""
+
+
+def _published(scene: BucketScene) -> dict[str, int]:
+    """Return the sizes of what is below ``out/``, without the run's own folder."""
+    told = scene.s3.list_objects_v2(Bucket=scene.bucket, Prefix="out/").get("Contents", [])
+    return {one["Key"].split("/", 2)[2]: one["Size"] for one in told}
+
+
+def _may_write(rig: Rig, scene: BucketScene) -> None:
+    resource = f"arn:aws:s3:::{scene.bucket}/out/*"
+    statement = {"Effect": "Allow", "Action": "s3:PutObject", "Resource": resource}
+    document = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+    words = {"RoleName": rig.world.profile, "PolicyName": "sets", "PolicyDocument": document}
+    rig.world.client("iam").put_role_policy(**words)
+
+
+def _save(scene: BucketScene, instance: str, status: int) -> tuple[int, str]:
+    done = scene.type(
+        *("aws", "train", instance, "save.py", "--wait", "--no-install"),
+        *("--output-s3", f"s3://{scene.bucket}/out", "--", str(status)),
+        timeout_s=PATIENCE_S,
+    )
+    return done.returncode, done.stderr.decode()
+
+
+@pytest.mark.parametrize("status", [0, 3])
+def test_checkpoints_and_outputs_are_put_there_also_when_it_fails(
+    rig: Rig, reader: str, in_s3: BucketScene, status: int
+) -> None:
+    in_s3.write("save.py", SAVE)
+    _may_write(rig, in_s3)
+    assert _save(in_s3, reader, status)[0] == (20 if status else 0)
+    files = {"checkpoints/1.json": 11, "checkpoints/2.json": 11, "outputs/report.txt": 20_000_000}
+    assert _published(in_s3) == files
+
+
+def test_what_may_not_be_put_there_fails_the_run_and_loses_nothing(
+    reader: str, in_s3: BucketScene
+) -> None:
+    in_s3.write("save.py", SAVE)
+    status, told = _save(in_s3, reader, 0)
+    assert status == 9, told
+    assert "not all of it could be put to" in told
+    assert "runctl aws setup --write" in told
+    [run_id] = {key.split("/")[1] for key in in_s3.keys_of("runs/")}
+    assert len(in_s3.manifests(run_id)) == 2
+    assert in_s3.type("pull", run_id).returncode == 0

@@ -27,7 +27,7 @@ class Plan(Record, frozen=True, kw_only=True):
 
     ``ends_instance``: the instance is there for this run, and is to end with it.
     ``wheels``: those that were sent for its environment; None where an index is asked.
-    ``data``: how data in S3 is reached where the ledger is not there.
+    ``data``: how the run's data and outputs in S3 are reached where the ledger is not there.
     ``is_spot``: its provider may take it back, and says so before.
     """
 

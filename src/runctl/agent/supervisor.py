@@ -13,7 +13,7 @@ import threading
 import time
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -25,6 +25,7 @@ from runctl.agent.faults import print_fault
 from runctl.agent.folder import AttemptFolder
 from runctl.agent.interruption import NoticeWatch
 from runctl.agent.journal import Journal, retry_until_done
+from runctl.agent.ledger_access import access_of
 from runctl.agent.link import ReaperLink
 from runctl.agent.machine_end import watch_for_end
 from runctl.agent.mailbox import Mailbox
@@ -59,7 +60,10 @@ from runctl.store.blobs import Blobs
 from runctl.store.checkpoints import Checkpoints
 from runctl.store.ledger import Ledger
 from runctl.store.logs import Log
-from runctl.store.outputs import Outputs, store_outputs
+from runctl.store.outputs import Outputs, read_outputs, store_outputs
+
+if TYPE_CHECKING:
+    from runctl.agent.publishing import Publisher
 
 TICK_S = 0.1
 
@@ -93,6 +97,16 @@ class Supervisor:
         )
         self._blobs = Blobs(ledger.objects, utc_now)
         self._phases = Phases(plan, spec, folder, ledger, self._journal, self._orders, self._blobs)
+        self._publisher = self._make_publisher()
+
+    def _make_publisher(self) -> Publisher | None:
+        bucket, url = self._plan.data or self._plan.bucket, self._spec.published_to
+        if url is None or bucket is None:
+            return None
+        from runctl.agent.publishing import Publisher  # noqa: PLC0415 - few runs publish
+
+        place = (self._spec.run_id, self._plan.attempt)
+        return Publisher(url, access_of(bucket), *place, self._checkpoints, self._blobs)
 
     def run(self) -> None:
         """Bring the attempt to its end, and its end into the ledger."""
@@ -118,6 +132,8 @@ class Supervisor:
         self._mailbox.count_log_bytes = lambda: self._shipper.shipped_bytes
         self._mailbox.start()
         self._shipper.start()
+        if self._publisher is not None:
+            self._publisher.start()
         watch_for_end(self._orders)
         if self._plan.is_spot:
             NoticeWatch(Metadata(os.environ), self._journal, self._orders, utc_now).start()
@@ -239,6 +255,7 @@ class Supervisor:
             self._shipper.finish(self._is_cut_off)
             if not self._is_superseded():
                 self._store_outputs_in_time()
+                end = self._publish(end)
         self._mailbox.finish()
         seconds = time.monotonic() - self._born_monotonic()
         durable_step = self._durable_step()
@@ -249,6 +266,20 @@ class Supervisor:
             last_step=find_last_step(self._folder.output, durable_step),
             durable_step=durable_step,
         )
+
+    def _publish(self, end: AttemptEnded) -> AttemptEnded:
+        """Put checkpoints and outputs where they are wanted as well; what fails is told."""
+        if self._publisher is None:
+            return end
+        outputs = read_outputs(self._ledger, self._spec.run_id, self._plan.attempt)
+        problem = self._publisher.finish(self._is_cut_off, outputs)
+        if problem is None:
+            return end
+        self._journal.append(Warned(code="output-s3", message=problem))
+        if end.cause is not Cause.EXIT or read_exit(self._folder).status != 0:
+            return end  # it has failed already, and why matters more
+        hint = f"runctl aws setup --write {self._spec.published_to}"
+        return AttemptEnded(cause=Cause.PHASE, phase=Phase.UPLOADING, message=problem, hint=hint)
 
     def _durable_step(self) -> int | None:
         """Return the step that the next attempt would go on from."""

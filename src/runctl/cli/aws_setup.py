@@ -25,6 +25,10 @@ wish_options = together(
         "--read", "reads", metavar="S3-URL", multiple=True,
         help="Let instances read s3://bucket/prefix, too.",
     ),
+    click.option(
+        "--write", "writes", metavar="S3-URL", multiple=True,
+        help="Let instances write below s3://bucket/prefix, for --output-s3.",
+    ),
     click.option("--kms-key", metavar="ARN", help="Encrypt the bucket with this key of KMS."),
     click.option(
         "--ecr", "repositories", metavar="REPO", multiple=True,
@@ -48,8 +52,8 @@ def setup(
 ) -> None:
     """Make a bucket, a role with its profile, and a security group. Safe to do again.
 
-    What is there is compared and repaired, and set to what is typed now: a --read that is left
-    out is taken away again.
+    What is there is compared and repaired, and set to what is typed now: a --read or --write
+    that is left out is taken away again.
     """
     from msgspec import structs  # noqa: PLC0415
 

@@ -83,6 +83,9 @@ launch_options = together(
         metavar="s3://…[=NAME]",
         help="Data, fetched into RUNCTL_DATA_DIR first.",
     ),
+    click.option(
+        "--output-s3", metavar="s3://…", help="Put checkpoints and outputs there as plain files."
+    ),
     click.option("--gpus", metavar="0,1", help="The GPUs that the run claims."),
     click.option("--queue", is_flag=True, help="Wait where the GPUs are taken."),
     dry_run_option,
@@ -150,7 +153,7 @@ def make_terms(invocation: Invocation, terms: Terms | None, *, is_given: bool) -
 
 
 def read_request(options: Mapping[str, Any]) -> LaunchRequest:
-    from runctl.model.data import read_sources  # noqa: PLC0415
+    from runctl.model.data import check_place, read_sources  # noqa: PLC0415
     from runctl.model.views import LaunchRequest  # noqa: PLC0415
 
     return LaunchRequest(
@@ -165,6 +168,7 @@ def read_request(options: Mapping[str, Any]) -> LaunchRequest:
         explain=options["explain"],
         is_code_kept=not options.get("sync_code", True),
         data=read_sources(options["data"]),
+        published_to=check_place(options["output_s3"]),
         is_fresh=options["refresh_env"],
     )
 

@@ -42,6 +42,7 @@ def plan_page(plan: LaunchPlan) -> Iterable[str]:
             ("code", _tell_kept(plan.kept) if plan.kept else None),
             *travel_facts(plan),
             ("data", ", ".join(one.url for one in plan.data) or None),
+            ("published to", plan.published_to),
             ("environment", plan.environment),
             ("git", git),
             ("ledger", plan.ledger),

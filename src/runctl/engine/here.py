@@ -46,8 +46,8 @@ def start(
 
 
 def _data_bucket(session: Session, spec: Spec) -> BucketPlan | None:
-    """Return how data in S3 is read from here, where the ledger itself is in a folder."""
-    if not spec.data or session.bucket is not None:
+    """Return how S3 is reached from here for the run, where the ledger itself is in a folder."""
+    if not (spec.data or spec.published_to) or session.bucket is not None:
         return None
     from runctl.aws.bucket_access import bucket_endpoint  # noqa: PLC0415 - boto3 takes its time
 

@@ -61,6 +61,7 @@ def describe(prepared: Prepared, session: Session, cwd: Path) -> LaunchPlan:
         else None,
         environment=prepared.environment,
         data=prepared.request.data,
+        published_to=prepared.request.published_to,
         git_commit=commit[0],
         is_dirty=commit[1],
         ledger=session.ledger.objects.url,

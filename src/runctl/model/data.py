@@ -41,10 +41,24 @@ def read_sources(texts: Sequence[str]) -> tuple[DataSource, ...]:
     return found
 
 
+def check_place(url: str | None) -> str | None:
+    """Return ``s3://bucket[/prefix]`` without a slash at its end, or raise UsageError."""
+    if url is None:
+        return None
+    if not _is_place(url):
+        raise UsageError(
+            f"{url!r} is no place in S3", hint="runctl train SCRIPT --output-s3 s3://bucket/prefix"
+        )
+    return url.rstrip("/")
+
+
+def _is_place(url: str) -> bool:
+    return url.startswith(SCHEME) and bool(url.removeprefix(SCHEME).partition("/")[0])
+
+
 def _split(text: str) -> tuple[str, str]:
     url, _, name = text.partition("=")
-    bucket = url.removeprefix(SCHEME).partition("/")[0]
-    if not url.startswith(SCHEME) or not bucket:
+    if not _is_place(url):
         raise UsageError(f"{text!r} is no place in S3", hint=_HINT)
     if "=" in text and (name in ("", ".", "..") or "/" in name):
         raise UsageError(f"{name!r} cannot name a folder of data", hint=_HINT)

@@ -15,11 +15,13 @@ Document = Mapping[str, Any]
 class SetupWish(Value, frozen=True, kw_only=True):
     """What an owner's set-up has beyond the least.
 
-    ``reads`` are ``s3://bucket/prefix``, ``kms_key`` is the ARN of a key, ``repositories`` are
-    names or ARNs of ECR, ``ssh_from`` are blocks of addresses such as ``203.0.113.0/24``.
+    ``reads`` and ``writes`` are ``s3://bucket/prefix``, ``kms_key`` is the ARN of a key,
+    ``repositories`` are names or ARNs of ECR, ``ssh_from`` are blocks of addresses such as
+    ``203.0.113.0/24``.
     """
 
     reads: tuple[str, ...] = ()
+    writes: tuple[str, ...] = ()
     kms_key: str | None = None
     repositories: tuple[str, ...] = ()
     ssh_from: tuple[str, ...] = ()

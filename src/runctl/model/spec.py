@@ -89,6 +89,7 @@ class Limits(Value, frozen=True, kw_only=True):
 class Spec(Record, frozen=True, kw_only=True):
     """The whole request.
 
+    ``published_to``: ``s3://bucket/prefix``, where checkpoints and outputs are put as plain files.
     ``wish``: what is rented for each attempt; None where the target is there already.
     """
 
@@ -105,5 +106,6 @@ class Spec(Record, frozen=True, kw_only=True):
     limits: Limits = Limits()
     gpus: tuple[int, ...] = ()
     data: tuple[DataSource, ...] = ()
+    published_to: str | None = None
     wish: InstanceWish | None = None
     runctl_version: str

@@ -28,6 +28,7 @@ class LaunchRequest(Value, frozen=True, kw_only=True):
     explain: tuple[str, ...] = ()  # paths for a plan to explain
     is_code_kept: bool = False  # send none: take that of the last run on the same instance
     data: tuple[DataSource, ...] = ()  # fetched before the script is started
+    published_to: str | None = None  # s3://…, for checkpoints and outputs as plain files
     is_fresh: bool = False  # install, whatever the instance has already
     wish: InstanceWish | None = None  # what is rented, where the target is not there already
 
@@ -43,6 +44,7 @@ class LaunchPlan(TravelPlan, frozen=True, kw_only=True):
     kept: KeptCode | None  # what is used in place of the files here
     environment: str
     data: tuple[DataSource, ...]
+    published_to: str | None
     git_commit: str | None
     is_dirty: bool | None
     ledger: str

@@ -14,7 +14,7 @@ from runctl.providers.aws.setup.lifecycle import has_rules, merge_rules, without
 from runctl.providers.aws.setup.place import Place
 from runctl.providers.aws.setup.policy import is_same
 from runctl.providers.aws.setup.printing import FORMS
-from runctl.providers.aws.setup.wishes import check_wish, split_read
+from runctl.providers.aws.setup.wishes import check_wish, split_place
 
 OWNER, ACCOUNT = "usr-abcdefghijklmnop", "123456789012"
 KEY = f"arn:aws:kms:us-east-1:{ACCOUNT}:key/1234abcd-12ab-34cd-56ef-1234567890ab"
@@ -120,8 +120,8 @@ def test_a_wish_that_cannot_be_is_told(wish: SetupWish, words: str) -> None:
 
 
 def test_a_prefix_is_without_slashes_at_its_ends() -> None:
-    assert split_read("s3://data/in/") == ("data", "in")
-    assert split_read("s3://data") == ("data", "")
+    assert split_place("s3://data/in/") == ("data", "in")
+    assert split_place("s3://data") == ("data", "")
 
 
 # ---------------------------------------------------------------- what AWS writes in other ways

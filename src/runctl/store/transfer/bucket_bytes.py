@@ -67,12 +67,16 @@ class BucketBytes:
 
     def put_file(self, key: str, file: SourceFile, on_bytes: Callable[[int], None]) -> Stored:
         """Store a large file; after a cut it begins anew."""
-        with self._told(key), open(file.path, "rb", buffering=0) as source:
-            told = obstore.put(
-                self._store, check_relative(key), _pieces(source.fileno()), chunk_size=PIECE_BYTES
-            )
+        with open(file.path, "rb", buffering=0) as source:
+            stored = self.put_pieces(key, _pieces(source.fileno()))
         check_unchanged(file)
         on_bytes(file.size_bytes)
+        return stored
+
+    def put_pieces(self, key: str, pieces: Iterator[bytes]) -> Stored:
+        """Store what comes in pieces, of which a few are in memory at a time."""
+        with self._told(key):
+            told = obstore.put(self._store, check_relative(key), pieces, chunk_size=PIECE_BYTES)
         return Stored(told["e_tag"] or "")
 
     def digest(self, found: FarObject) -> Digest | None:

@@ -12,13 +12,14 @@ from typing import Any
 from runctl.aws.tags import OWNER_TAG
 from runctl.model.setup import Document, SetupWish
 from runctl.providers.aws.setup.place import Place
-from runctl.providers.aws.setup.wishes import split_read
+from runctl.providers.aws.setup.wishes import split_place
 
 _VERSION = "2012-10-17"
 _OBJECT_ACTIONS = [
     "s3:GetObject", "s3:PutObject", "s3:DeleteObject", "s3:AbortMultipartUpload",
     "s3:ListMultipartUploadParts",
 ]  # fmt: skip
+_WRITE_ACTIONS = ["s3:PutObject", "s3:AbortMultipartUpload", "s3:ListMultipartUploadParts"]
 _PULL_ACTIONS = ["ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage",
                  "ecr:GetDownloadUrlForLayer"]  # fmt: skip
 TLS_SID = "RunctlTlsOnly"
@@ -75,10 +76,13 @@ def instance_statements(place: Place) -> list[Document]:
 
 def _widened(place: Place, wish: SetupWish) -> Iterator[Document]:
     for number, url in enumerate(wish.reads, 1):
-        bucket, prefix = split_read(url)
+        bucket, prefix = split_place(url)
         paths = [_below(bucket, prefix), *([f"{bucket}/{prefix}"] if prefix else [])]
         yield _allow(f"Read{number}", ["s3:GetObject"], [place.s3_arn(path) for path in paths])
         yield _listing(f"ReadListing{number}", place, bucket, prefix)
+    for number, url in enumerate(wish.writes, 1):
+        bucket, prefix = split_place(url)
+        yield _allow(f"Write{number}", _WRITE_ACTIONS, place.s3_arn(_below(bucket, prefix)))
     if wish.kms_key is not None:
         via = {"StringEquals": {"kms:ViaService": f"s3.{place.region}.{place.domain}"}}
         yield _allow("UseKey", ["kms:Decrypt", "kms:GenerateDataKey"], wish.kms_key, via)

@@ -10,7 +10,7 @@ from runctl.model.setup import SetupWish
 
 _BUCKET = r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]"
 # Neither what stands for something in a policy, nor a quote.
-_READ = re.compile(rf'(?:s3://)({_BUCKET})(?:/([^*?$"]*))?')
+_PLACE = re.compile(rf'(?:s3://)({_BUCKET})(?:/([^*?$"]*))?')
 _KEY = re.compile(r"arn:aws[a-z-]*:kms:[a-z0-9-]+:[0-9]{12}:key/[A-Za-z0-9-]+")
 _REPOSITORY = re.compile(r"(?:arn:aws[a-z-]*:ecr:[a-z0-9-]+:[0-9]{12}:repository/)?[a-z0-9._/-]+")
 
@@ -18,7 +18,9 @@ _REPOSITORY = re.compile(r"(?:arn:aws[a-z-]*:ecr:[a-z0-9-]+:[0-9]{12}:repository
 def check_wish(wish: SetupWish) -> None:
     """Raise UsageError naming the first thing that cannot be."""
     for url in wish.reads:
-        split_read(url)
+        split_place(url, "--read")
+    for url in wish.writes:
+        split_place(url, "--write")
     if wish.kms_key is not None and not is_key(wish.kms_key):
         raise UsageError(
             f"--kms-key: {wish.kms_key!r} is not the ARN of a key",
@@ -39,12 +41,12 @@ def is_key(text: str) -> bool:
     return _KEY.fullmatch(text) is not None
 
 
-def split_read(url: str) -> tuple[str, str]:
+def split_place(url: str, option: str = "--read") -> tuple[str, str]:
     """Return bucket and prefix, which may be empty: all of the bucket."""
-    found = _READ.fullmatch(url)
+    found = _PLACE.fullmatch(url)
     if found is None:
-        raise UsageError(f"--read: {url!r} is not of the form s3://bucket/prefix",
-                         hint="runctl aws setup --read s3://bucket/prefix")  # fmt: skip
+        raise UsageError(f"{option}: {url!r} is not of the form s3://bucket/prefix",
+                         hint=f"runctl aws setup {option} s3://bucket/prefix")  # fmt: skip
     return found[1], (found[2] or "").strip("/")
 
 
