@@ -12,12 +12,12 @@ export PYTHON ?=
 UV := .tools/uv/bin/uv
 BIN := .venv/bin
 # Most tests wait for what they have started; a file's own tests stay on one worker.
-WORKERS ?= 3
+WORKERS ?= 2
 SOURCES := src tests scripts docs/conf.py $(wildcard bench examples)
 COMPILE := $(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --custom-compile-command 'make lock'
 
-.PHONY: help demo test check bench soak docs lock format errors-reference reference changelog clean
+.PHONY: help demo test coverage check bench soak docs lock format errors-reference reference changelog clean
 .PHONY: setup bytecode packages
 .PHONY: check-format check-lint check-types check-imports check-spelling check-tests
 
@@ -31,10 +31,13 @@ check: setup ## format, lint, types, layers, spelling, unit and property tests: 
 	@$(MAKE) -j4 -k $(SYNC) check-format check-lint check-types check-imports check-spelling \
 		check-tests
 
-test: setup bytecode packages .venv-awscli/.synced ## every test but the soak, with coverage
+test: setup bytecode packages .venv-awscli/.synced ## every test but the soak
+	HYPOTHESIS_PROFILE=full $(BIN)/pytest tests -m 'not soak' -n $(WORKERS) --dist loadfile
+
+coverage: setup bytecode packages .venv-awscli/.synced ## the same, and which lines they ran
 	@mkdir -p build/coverage
-	HYPOTHESIS_PROFILE=full $(BIN)/pytest tests -m 'not soak' -n $(WORKERS) --dist loadfile \
-		--cov --cov-report=term --cov-report=html:build/coverage/html
+	HYPOTHESIS_PROFILE=full $(BIN)/pytest tests -m 'not soak' --cov --cov-report=term \
+		--cov-report=html:build/coverage/html
 
 bench: setup bytecode .venv-bench/.synced ## measure against peers, by ratio, in one run (BENCH=--short)
 	$(BIN)/python -m bench $(BENCH)

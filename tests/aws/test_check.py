@@ -65,7 +65,8 @@ def test_an_instance_is_not_rented_where_it_could_not_be_reached(scene: SetupSce
     assert done.returncode == 9
     assert "leads neither to the internet nor to" in error["message"]
     assert "aws ec2 create-route" in error["hint"]
-    assert scene.ec2.describe_instances()["Reservations"] == []
+    mine = [{"Name": "tag:runctl:owner", "Values": [scene.owner]}]
+    assert scene.ec2.describe_instances(Filters=mine)["Reservations"] == []
 
 
 @contextmanager
