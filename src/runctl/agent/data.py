@@ -60,29 +60,46 @@ def bring_data(
     CapacityError for too small a disk, IntegrityError, and ConfigError for keys that are no names.
     """
     shutil.rmtree(folder, ignore_errors=True)
+    wanted = [_look(source, access, cache, folder) for source in sources]
+    check_room(wanted, cache)
     brought = Brought()
-    for source in sources:
-        bucket = BucketBytes(source.url.removeprefix(SCHEME).partition("/")[0], access)
-        target = folder / source.folder
-        _bring(source, bucket, KeptObjects(cache, bucket), target, brought)
+    for one in wanted:
+        _bring(one, brought)
     return brought
 
 
-def _bring(
-    source: DataSource, bucket: FarBucket, kept: KeptObjects, target: Path, brought: Brought
-) -> None:
+@dataclass(frozen=True)
+class Wanted:
+    """What a source holds, by name below ``target``, and what of it is not here yet."""
+
+    source: DataSource
+    kept: KeptObjects
+    target: Path
+    found: Mapping[str, FarObject]
+    missing: Sequence[FarObject]
+
+    @property
+    def missing_bytes(self) -> int:
+        return sum(one.size_bytes for one in self.missing)
+
+
+def _look(source: DataSource, access: BucketAccess, cache: Path, folder: Path) -> Wanted:
+    bucket = BucketBytes(source.url.removeprefix(SCHEME).partition("/")[0], access)
+    kept, target = KeptObjects(cache, bucket), folder / source.folder
     target.mkdir(parents=True, exist_ok=True)
     found = _list(source, bucket, target)
-    missing = [one for one in found.values() if not kept.has(one)]
-    _check_room(source, missing, target)
-    for fetched in kept.fetch(missing):
+    return Wanted(source, kept, target, found, [o for o in found.values() if not kept.has(o)])
+
+
+def _bring(wanted: Wanted, brought: Brought) -> None:
+    for fetched in wanted.kept.fetch(wanted.missing):
         brought.unverified_count += not fetched.is_verified
-    for name, one in found.items():
-        place = target / name
+    for name, one in wanted.found.items():
+        place = wanted.target / name
         place.parent.mkdir(parents=True, exist_ok=True)
-        os.link(kept.place(one), place)
-    brought.see(source, found)
-    brought.fetched_bytes += sum(one.size_bytes for one in missing)
+        os.link(wanted.kept.place(one), place)
+    brought.see(wanted.source, wanted.found)
+    brought.fetched_bytes += wanted.missing_bytes
 
 
 def _list(source: DataSource, bucket: FarBucket, target: Path) -> Mapping[str, FarObject]:
@@ -116,11 +133,11 @@ def _refused(source: DataSource, error: AuthError) -> AuthError:
     )
 
 
-def _check_room(source: DataSource, missing: Sequence[FarObject], target: Path) -> None:
-    needed = sum(one.size_bytes for one in missing)
-    free = shutil.disk_usage(target).free
-    if needed + SPARE_BYTES > free and needed:
+def check_room(wanted: Sequence[Wanted], place: Path) -> None:
+    """Raise CapacityError, before the first byte, unless there is room for all that is missing."""
+    needed, free = sum(one.missing_bytes for one in wanted), shutil.disk_usage(place).free
+    if needed and needed + SPARE_BYTES > free:
         raise CapacityError(
-            f"{source.url} needs {format_size(needed)}, and the disk has {format_size(free)} free",
+            f"the data needs {format_size(needed)}, and the disk has {format_size(free)} free",
             hint="runctl aws create … --root-volume-size GIB",
         )

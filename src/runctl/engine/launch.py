@@ -161,8 +161,13 @@ def _has_come_to_nothing(session: Session, run: Run) -> bool:
 
 
 def _is_same(run: Spec, asked: Spec) -> bool:
-    mine = (run.command, run.code.snapshot, run.target, run.wish, run.data)
-    return mine == (asked.command, asked.code.snapshot, asked.target, asked.wish, asked.data)
+    return _what(run) == _what(asked)
+
+
+def _what(spec: Spec) -> tuple[object, ...]:
+    """Return what is asked for, but for how."""
+    code, target = spec.code.snapshot, spec.target
+    return (spec.command, code, target, spec.wish, spec.data, spec.published_to)
 
 
 def _left_behind(session: Session, intent: Intent | None) -> Run | None:

@@ -57,9 +57,11 @@ def _is_place(url: str) -> bool:
 
 
 def _split(text: str) -> tuple[str, str]:
-    url, _, name = text.partition("=")
+    url, mark, name = text.rpartition("=")
+    if not mark or "/" in name:  # as in s3://bucket/year=2026/
+        url, mark, name = text, "", ""
     if not _is_place(url):
         raise UsageError(f"{text!r} is no place in S3", hint=_HINT)
-    if "=" in text and (name in ("", ".", "..") or "/" in name):
+    if mark and name in ("", ".", ".."):
         raise UsageError(f"{name!r} cannot name a folder of data", hint=_HINT)
     return url, name
