@@ -26,6 +26,7 @@ SUBJECTS = (
     "storing",
     "environment",
     "sync",
+    "snapshots",
 )
 
 

@@ -53,21 +53,21 @@ class Pair:
     target: SshTarget
 
     def ours(self) -> Moved:
-        began, cpu = time.perf_counter(), _cpu_s()
+        began, cpu = time.perf_counter(), cpu_s()
         place = Place(SshTransport(self.target), "i-bench", "i-bench", str(self.scratch / "ours"))
         mirror = Mirror(place, self.tree, self.scratch / "cache", self._select, _approve)
         sent = mirror.once().sent_bytes
-        return Moved(time.perf_counter() - began, _cpu_s() - cpu, sent)
+        return Moved(time.perf_counter() - began, cpu_s() - cpu, sent)
 
     def rsync(self) -> Moved:
-        began, cpu = time.perf_counter(), _cpu_s()
+        began, cpu = time.perf_counter(), cpu_s()
         there = f"{self.target.host}:{self.scratch}/rsync/"
         words = ["rsync", "-az", "--delete", "--exclude=.git", "--stats", "-e", str(self._shell)]
         done = subprocess.run([*words, f"{self.tree}/", there], check=True, capture_output=True)
         found = re.search(rb"Total bytes sent: ([0-9,]+)", done.stdout)
         assert found
         sent = int(found[1].replace(b",", b""))
-        return Moved(time.perf_counter() - began, _cpu_s() - cpu, sent)
+        return Moved(time.perf_counter() - began, cpu_s() - cpu, sent)
 
     def clear(self) -> None:
         for name in ("ours", "rsync", "cache"):
@@ -93,7 +93,7 @@ def measure(scale: Scale) -> list[Figure]:
     figures = []
     for count, total_bytes, rounds in scale.trees:
         with scratch() as folder, _sshd(folder) as target:
-            tree = _grow(folder / "tree", count, total_bytes // count)
+            tree = grow(folder / "tree", count, total_bytes // count)
             figures += _compare(Pair(tree, folder, target), count, rounds)
     return figures
 
@@ -151,12 +151,12 @@ def _approve(_selection: Selection, _paths: object) -> None:
     """Nothing is asked about: rsync does not either."""
 
 
-def _cpu_s() -> float:
+def cpu_s() -> float:
     used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
     return sum(one.ru_utime + one.ru_stime for one in used)
 
 
-def _grow(root: Path, count: int, size_bytes: int) -> Path:
+def grow(root: Path, count: int, size_bytes: int) -> Path:
     """Make a repository of files of words, a third of each being noise that does not compress."""
     chance = random.Random(count)  # noqa: S311 - the same tree each time
     words = [chance.randbytes(4).hex()[: chance.randint(2, 8)].encode() for _ in range(4000)]
