@@ -17,6 +17,7 @@ from scripts.stage import PATIENCE_S, TRAINING, Stage
 CLOUD = ("--name", "demo")
 RENTED = ("--on", "aws:m5.large", "--spot", "--yes")
 LIVING = ["pending", "running", "stopping", "stopped"]
+OVER = ("interrupted", "lost")
 
 
 def main() -> None:
@@ -59,11 +60,11 @@ def play(stage: Stage) -> None:
 
 
 def interrupt(stage: Stage, run: str) -> None:
-    """End the run's instance under it, and wait until that is noticed."""
+    """Take the run's instance away, and wait until the run knows."""
     told = json.loads(stage.ask("status", run, "--output", "json"))
-    stage.show("cloud", "interrupt", told["attempts"][-1]["instance"], "--notice", "2s", *CLOUD)
+    stage.show("cloud", "interrupt", told["attempts"][-1]["instance"], "--notice", "10s", *CLOUD)
     deadline = time.monotonic() + PATIENCE_S
-    while json.loads(stage.ask("status", run, "--output", "json"))["state"] != "lost":
+    while json.loads(stage.ask("status", run, "--output", "json"))["state"] not in OVER:
         if time.monotonic() > deadline:
             sys.exit("demo: nobody has noticed that the instance is gone")
         time.sleep(1)
