@@ -33,6 +33,7 @@ class Service(HTTPServer):
         super().__init__(("127.0.0.1", 0), _Handler)
         self.tree: dict[str, str] = {}
         self.tokens = 0
+        self.refusals: list[tuple[int, str]] = []  # what is answered in place of tokens
 
     def metadata(self) -> Metadata:
         return Metadata({ENDPOINT: f"http://127.0.0.1:{self.server_port}/", "http_proxy": "no://"})
@@ -42,6 +43,9 @@ class _Handler(BaseHTTPRequestHandler):
     server: Service
 
     def do_PUT(self) -> None:
+        if self.server.refusals:
+            self._answer(*self.server.refusals.pop())
+            return
         self.server.tokens += 1
         assert self.headers["X-aws-ec2-metadata-token-ttl-seconds"]
         self._answer(200, f"token-{self.server.tokens}")
@@ -141,6 +145,17 @@ def test_a_token_that_is_refused_is_renewed(service: Service, journal: Journal) 
     assert not watch.look()
     service.tokens += 1  # what was given before is good no more
     give_notice(service, 100)
+    assert watch.look()
+
+
+@pytest.mark.parametrize("refusal", [(503, "<?xml?>\n<html>busy</html>"), (200, "<html>\n</html>")])
+def test_an_answer_that_is_no_token_is_asked_for_again(
+    service: Service, journal: Journal, refusal: tuple[int, str]
+) -> None:
+    service.refusals = [refusal]
+    give_notice(service, 100)
+    watch = NoticeWatch(service.metadata(), journal, Orders(), FakeClock())
+    assert not watch.look()
     assert watch.look()
 
 
