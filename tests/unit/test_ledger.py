@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 
 import pytest
 
@@ -20,6 +21,7 @@ from runctl.model.events import (
     RequestKind,
 )
 from runctl.model.ids import make_run_id
+from runctl.model.paths import RunPaths
 from runctl.model.run import State
 from runctl.store.checkpoints import seal
 from runctl.store.ledger import Ledger, counted_manifests, next_claim
@@ -199,6 +201,30 @@ def test_an_attempt_that_had_ended_keeps_its_end(ledger: Ledger) -> None:
     tell(ledger, CommandExited(exit=make_exit(1)), AttemptEnded(cause=Cause.EXIT))
     claim_next(ledger)
     assert ledger.load(RUN_ID).attempts[0].state is State.FAILED
+
+
+def test_a_lost_attempt_lasted_until_its_last_sign_of_life(ledger: Ledger) -> None:
+    tell(ledger, STARTED)
+    beat(ledger, 3600)
+    claim_next(ledger)
+    beat(ledger, 7200)  # it thaws, which changes nothing
+    [lost, _] = ledger.load(RUN_ID).attempts
+    assert lost.end is not None
+    assert (lost.end.seconds, lost.updated_at) == (3600, NOW + timedelta(seconds=3600))
+
+
+def test_a_sign_of_life_that_cannot_be_read_keeps_nobody_from_going_on(ledger: Ledger) -> None:
+    ledger.objects.put(RunPaths(RUN_ID).heartbeat(1), b"{", durable=False)
+    claim_next(ledger)
+    assert len(ledger.load(RUN_ID).attempts) == 2
+
+
+def beat(ledger: Ledger, after_s: float) -> None:
+    sign = Heartbeat(
+        at=NOW + timedelta(seconds=after_s), attempt=1, phase=None, log_bytes=0,
+        rss_bytes=1, disk_free_bytes=1, load=0.0,
+    )  # fmt: skip
+    ledger.beat(RUN_ID, sign)
 
 
 def test_a_sealed_event_that_is_gone_is_not_passed_over_in_silence(ledger: Ledger) -> None:

@@ -14,6 +14,7 @@ from runctl.model.events import (
     CheckpointCommitted,
     CommandExited,
     CommandStarted,
+    InterruptionNoticed,
     Phase,
     PhaseFinished,
     PhaseStarted,
@@ -173,7 +174,7 @@ def test_retries_are_counted_down() -> None:
 
 
 def test_a_lost_attempt_may_be_tried_again_by_who_judges_it_lost() -> None:
-    run = mark_lost(after(*RUNNING, retries=1), "the instance is gone")
+    run = mark_lost(after(*RUNNING, retries=1), "the instance is gone", None)
     assert run.state is State.LOST
     assert run.last is not None
     assert run.last.end == AttemptEnded(cause=Cause.LOST, message="the instance is gone")
@@ -183,4 +184,26 @@ def test_a_lost_attempt_may_be_tried_again_by_who_judges_it_lost() -> None:
 
 def test_an_attempt_that_ended_cannot_be_lost() -> None:
     run = after(*RUNNING, CommandExited(exit=make_exit(0)), end(Cause.EXIT))
-    assert mark_lost(run, "gone") == run
+    assert mark_lost(run, "gone", NOW) == run
+
+
+def test_a_lost_attempt_lasted_until_it_was_heard_of_last() -> None:
+    run = mark_lost(after(*RUNNING), "gone", NOW + timedelta(hours=3))
+    assert run.last is not None
+    assert run.last.end is not None
+    assert run.last.end.seconds == 3 * 3600
+    assert run.last.updated_at == NOW + timedelta(hours=3)
+    early = mark_lost(after(*RUNNING), "gone", NOW - timedelta(hours=3))
+    assert early.last is not None
+    assert early.last.updated_at == NOW
+
+
+def test_what_was_told_of_a_notice_before_it_fell_silent_was_interrupted() -> None:
+    noticed = InterruptionNoticed(action="terminate", ends_at=NOW)
+    limits = Limits(retries=1, retry_on=("interruption",))
+    run = begin(make_spec(limits=limits))
+    run = fold(claim(run, make_claim()), [make_event(body) for body in (*RUNNING, noticed)])
+    run = mark_lost(run, "gone", None)
+    assert run.state is State.INTERRUPTED
+    (action,) = next_actions(run)
+    assert not action.is_here

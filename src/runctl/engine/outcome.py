@@ -29,7 +29,8 @@ def judge(session: Session, run_id: str) -> Run:
     run = session.ledger.load(run_id)  # it may have ended between the two looks
     if run.is_over:
         return run
-    return mark_lost(run, LOST if is_revivable(session, run) else GONE)
+    heard_at = session.ledger.heard_at(run_id, len(run.attempts))
+    return mark_lost(run, LOST if is_revivable(session, run) else GONE, heard_at)
 
 
 def failure_of(run: Run) -> RunctlError | None:

@@ -188,7 +188,8 @@ class Claim(Record, frozen=True, kw_only=True):
     """Attempt n is his who creates this; it seals attempt n-1.
 
     ``sealed_events`` and ``sealed_manifests`` are the keys of attempt n-1 that count;
-    what a frozen or cut-off predecessor writes later never enters the fold.
+    what a frozen or cut-off predecessor writes later never enters the fold. ``heard_at`` is when
+    its agent gave its last sign of life.
     """
 
     nonce: str
@@ -200,6 +201,7 @@ class Claim(Record, frozen=True, kw_only=True):
     resume_from: str | None = None
     sealed_events: tuple[str, ...] = ()
     sealed_manifests: tuple[str, ...] = ()
+    heard_at: datetime | None = None
 
 
 class RequestKind(enum.StrEnum):

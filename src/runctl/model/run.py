@@ -188,14 +188,19 @@ def fold(run: Run, events: Iterable[Event]) -> Run:
     return run
 
 
-def mark_lost(run: Run, message: str) -> Run:
-    """Judge the last attempt lost, as of its last event: its processes are known to be gone."""
+def mark_lost(run: Run, message: str, heard_at: datetime | None) -> Run:
+    """Judge the last attempt lost, as of its last sign: its processes are known to be gone.
+
+    ``heard_at`` is when its agent was heard of last, beside its events: until then it is paid
+    for. One that had told of a notice was interrupted.
+    """
     last = run.last
     if last is None:
         return run
-    at = last.updated_at or last.claimed_at
+    at = max(last.updated_at or last.claimed_at, heard_at or last.claimed_at)
     seconds = max(0.0, (at - last.claimed_at).total_seconds())
-    end = AttemptEnded(cause=Cause.LOST, message=message, seconds=seconds)
+    cause = Cause.LOST if last.interruption is None else Cause.INTERRUPTED
+    end = AttemptEnded(cause=cause, message=message, seconds=seconds)
     event = Event(nonce="", at=at, attempt=len(run.attempts), body=end)
     return step(run, event)[0]
 

@@ -7,6 +7,7 @@ compared, nonce and all. Attempt n is claimed by creating its claim, which seals
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from datetime import datetime
 from typing import TypeVar
 
 import msgspec
@@ -101,7 +102,7 @@ class Ledger:
             return fold(run, self.events(self.event_keys(run.run_id, attempt)))
         run = fold(run, self.events(seal.sealed_events))
         # A sealed attempt that never told its end was lost.
-        return mark_lost(run, seal.reason)
+        return mark_lost(run, seal.reason, seal.heard_at)
 
     def put_request(self, run_id: str, request: Request) -> None:
         self.create(RunPaths(run_id).request(request.request_id), request)
@@ -120,6 +121,14 @@ class Ledger:
             return self.read(key, Heartbeat)
         except ObjectMissing:
             return None
+
+    def heard_at(self, run_id: str, attempt: int) -> datetime | None:
+        """Return when the agent of an attempt gave its last sign of life; None is unknown."""
+        try:
+            beat = self.heartbeat(run_id, attempt)
+        except RecordError:
+            return None  # it is written in haste, and a run can do without it
+        return None if beat is None else beat.at
 
     def delete_run(self, run_id: str) -> None:
         """Delete all records of the run, its spec first: from then on there is no such run.
@@ -174,6 +183,7 @@ def next_claim(ledger: Ledger, run: Run, wanted: Claim) -> Claim:
         rental=wanted.rental or _paid_on(run, wanted),
         sealed_events=tuple(ledger.event_keys(run.run_id, last)) if last else (),
         sealed_manifests=tuple(ledger.manifest_keys(run.run_id, last)) if last else (),
+        heard_at=ledger.heard_at(run.run_id, last) if last else None,
     )
 
 
