@@ -9,12 +9,15 @@ import pytest
 from msgspec.structs import replace
 
 from runctl.config import owner_id
+from runctl.engine import due as due_runs
 from runctl.engine import relaunching
-from runctl.engine.relaunching import find_action, find_due, relaunch
+from runctl.engine.control import stop
+from runctl.engine.due import find_action, find_due
+from runctl.engine.relaunching import relaunch
 from runctl.engine.session import Session
-from runctl.errors import Interrupted, TransportError
+from runctl.errors import Interrupted, RunFinished, TransportError
 from runctl.model.events import AttemptEnded, Body, Cause, Request, RequestKind
-from runctl.model.run import Run
+from runctl.model.run import Run, State
 from runctl.model.spec import Limits
 from runctl.model.wish import InstanceWish
 from tests.records import NOW, RUN_ID, make_claim, make_event, make_spec
@@ -104,7 +107,7 @@ def test_a_run_that_cannot_be_looked_at_hides_no_other(
     def fail(_session: Session, _run_id: str) -> Run:
         raise TransportError("it does not answer")
 
-    monkeypatch.setattr(relaunching, "judge", fail)
+    monkeypatch.setattr(due_runs, "judge", fail)
     told: dict[str, str] = {}
     assert find_due(session, lambda run_id, error: told.update({run_id: str(error)})) == []
     assert told == {RUN_ID: "it does not answer"}
@@ -118,9 +121,17 @@ def test_who_leaves_before_the_next_attempt_is_told_that_it_is_not_there(
     def leave(*_: object) -> Run:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(relaunching, "_start", leave)
+    monkeypatch.setattr(relaunching, "_go_on", leave)
     told: list[str] = []
     with pytest.raises(Interrupted, match="attempt 2 was not started yet") as caught:
         relaunch(session, RUN_ID, told.append)
     assert caught.value.hint == "to go on: runctl reconcile"
     assert told == ["attempt 1: interrupted; going on with attempt 2"]
+
+
+def test_a_stop_keeps_the_next_attempt_from_being_rented(session: Session) -> None:
+    add(session, STARTED, INTERRUPTED)
+    assert stop(session, RUN_ID, is_now=False, timeout=None).state is State.INTERRUPTED
+    assert due(session) == []
+    with pytest.raises(RunFinished):
+        stop(session, RUN_ID, is_now=False, timeout=None)

@@ -288,7 +288,7 @@ class Client:
 
     def due_runs(self, on_damaged: Callable[[str, Exception], None] | None = None) -> list[DueRun]:
         """Return your runs whose next attempt is due, and which nobody on their instance starts."""
-        from runctl.engine.relaunching import find_due  # noqa: PLC0415
+        from runctl.engine.due import find_due  # noqa: PLC0415
 
         return find_due(self._session, on_damaged or _raise)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from datetime import timedelta
 
+from runctl.engine.due import find_action
 from runctl.engine.follow import wait, will_retry
 from runctl.engine.here import folder_of
 from runctl.engine.outcome import judge
@@ -25,13 +26,16 @@ from runctl.store.references import referenced_blobs
 
 
 def stop(session: Session, run_id: str, *, is_now: bool, timeout: timedelta | None) -> Run:
-    """Ask the run to stop, and wait until it has. Raises RunFinished if it is over already."""
+    """Ask the run to stop, and wait until it has. Raises RunFinished if it is over already.
+
+    One whose next attempt is due elsewhere is not over: nobody starts that any more.
+    """
     run = judge(session, run_id)
     if run.last is None:
         raise ConflictError(
             f"run {run.spec.name} was never started", hint=f"runctl rm {run_id}", run=run_id
         )
-    if run.is_over and not will_retry(session, run):
+    if run.is_over and not (will_retry(session, run) or find_action(session, run)):
         raise RunFinished(
             f"run {run.spec.name} is over: it {_past(run.state)}",
             hint=f"runctl status {run_id}",

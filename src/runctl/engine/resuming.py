@@ -46,7 +46,7 @@ def resume(
     wanted = find(checkpoints, checkpoint) if checkpoint is not None else None
     if _was_cut_short(session, run, wanted):
         return _start_last(session, run, secrets)
-    saved = _save_what_is_left(session, run)
+    saved = save_what_is_left(session, run)
     if len(saved.attempts) > len(run.attempts):
         return saved  # it had retries left: saved and resumed at one stroke
     run = saved
@@ -122,7 +122,7 @@ def _start_last(session: Session, run: Run, secrets: dict[str, str]) -> Run:
     return session.ledger.load(run.run_id)
 
 
-def _save_what_is_left(session: Session, run: Run) -> Run:
+def save_what_is_left(session: Session, run: Run) -> Run:
     """Return the run with its end in the ledger, if it had started its command.
 
     A lost attempt is revived to commit its last checkpoints and to write its end; where it

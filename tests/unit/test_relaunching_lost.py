@@ -1,0 +1,126 @@
+"""What goes on of runs that nobody on their instance looks after, though it is there."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from msgspec.structs import replace
+
+from runctl.engine import due as due_runs
+from runctl.engine import outcome, relaunching, resuming
+from runctl.engine.relaunching import relaunch
+from runctl.engine.session import Session
+from runctl.model.events import AttemptEnded, Body, Cause, CommandExited, Heartbeat
+from runctl.model.run import Run, State
+from tests.records import NOW, RUN_ID, make_claim, make_event, make_exit
+from tests.unit.test_engine_looking import STARTED, World
+from tests.unit.test_relaunching import INTERRUPTED, RETRIED, add, due
+
+
+@pytest.fixture
+def session(tmp_path: Path) -> Session:
+    return World(tmp_path).session
+
+
+class Silent:
+    """The instance is there, and no process of ours on it; ``started`` has what was started.
+
+    An agent that is revived tells ``ends``.
+    """
+
+    def __init__(self, session: Session, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.session, self.started = session, list[int]()
+        self.ends: list[Body] = []
+        for place in (due_runs, outcome, relaunching, resuming):
+            monkeypatch.setattr(place, "is_revivable", lambda *_: True)
+        for place in (due_runs, resuming):
+            monkeypatch.setattr(place, "will_retry", lambda *_: False)
+        monkeypatch.setattr(outcome, "is_alive", lambda *_: False)
+        monkeypatch.setattr(resuming, "has_started", lambda _, run: run.last.host is not None)
+        monkeypatch.setattr(resuming, "revive", self._revive)
+        monkeypatch.setattr(resuming, "start_attempt", self._start)
+
+    def _revive(self, session: Session, run: Run) -> None:
+        for seq, body in enumerate(self.ends, 7):
+            event = make_event(body, len(run.attempts))
+            session.ledger.append_event(run.run_id, "agent", seq, event, durable=True)
+
+    def _start(self, *given: object, **_: object) -> None:
+        self.started.append(given[3])  # type: ignore[arg-type]
+
+
+@pytest.fixture
+def silent(session: Session, monkeypatch: pytest.MonkeyPatch) -> Silent:
+    return Silent(session, monkeypatch)
+
+
+def told_exit(status: int) -> list[Body]:
+    return [CommandExited(exit=make_exit(status)), AttemptEnded(cause=Cause.EXIT)]
+
+
+@pytest.mark.parametrize(
+    ("ends", "state"),
+    [
+        ([AttemptEnded(cause=Cause.LIMIT)], State.LIMIT),
+        ([AttemptEnded(cause=Cause.STOP)], State.STOPPED),
+        ([AttemptEnded(cause=Cause.PHASE)], State.FAILED),
+        (told_exit(1), State.FAILED),
+        (told_exit(0), State.SUCCEEDED),
+    ],
+)
+def test_what_a_lost_attempt_tells_once_it_is_revived_may_be_final(
+    silent: Silent, ends: list[Body], state: State
+) -> None:
+    session = silent.session
+    add(session, STARTED, limits=replace(RETRIED, retry_on=("lost", "interruption")))
+    silent.ends = ends
+    told: list[str] = []
+    assert relaunch(session, RUN_ID, told.append) is None
+    assert (silent.started, len(session.ledger.claims(RUN_ID))) == ([], 1)
+    assert session.ledger.load(RUN_ID).state is state
+    assert told[-1] == f"attempt 1 has told its end: {state.value}"
+
+
+def test_what_is_lost_all_the_same_goes_on(silent: Silent) -> None:
+    add(silent.session, STARTED)
+    silent.ends = [AttemptEnded(cause=Cause.LOST)]
+    run = relaunch(silent.session, RUN_ID, lambda _: None)
+    assert run is not None
+    assert (silent.started, len(run.attempts)) == ([2], 2)
+
+
+def test_an_attempt_that_was_claimed_and_never_started_is_started(silent: Silent) -> None:
+    session = silent.session
+    add(session, STARTED, INTERRUPTED)
+    session.ledger.claim(RUN_ID, make_claim(2, instance="i-2"))
+    assert due(session) == [(RUN_ID, 2)]  # though no retry is left
+    relaunch(session, RUN_ID, lambda _: None)
+    assert (silent.started, len(session.ledger.claims(RUN_ID))) == ([2], 2)
+
+
+@pytest.mark.parametrize("changes", [{"attempt": 3}, {"resume_from": "runs/x"}])
+def test_one_that_was_claimed_by_hand_is_left_to_who_did(
+    silent: Silent, changes: dict[str, object]
+) -> None:
+    session = silent.session
+    add(session, STARTED, INTERRUPTED)
+    second = AttemptEnded(cause=Cause.STOP)
+    if "attempt" in changes:
+        session.ledger.claim(RUN_ID, make_claim(2, instance="i-2"))
+        session.ledger.append_event(RUN_ID, "agent", 1, make_event(second, 2), durable=True)
+    session.ledger.claim(RUN_ID, make_claim(**{"attempt": 2, "instance": "i-3", **changes}))  # type: ignore[arg-type]
+    assert due(session) == []
+
+
+def test_the_time_of_a_lost_attempt_counts_until_its_last_sign_of_life(silent: Silent) -> None:
+    session = silent.session
+    add(session, STARTED, limits=replace(RETRIED, max_time=timedelta(hours=3)))
+    assert due(session) == [(RUN_ID, 2)]
+    sign = Heartbeat(
+        at=NOW + timedelta(hours=3), attempt=1, phase=None, log_bytes=0, rss_bytes=1,
+        disk_free_bytes=1, load=0.0,
+    )  # fmt: skip
+    session.ledger.beat(RUN_ID, sign)
+    assert due(session) == []
