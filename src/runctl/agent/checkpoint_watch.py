@@ -88,6 +88,8 @@ class CheckpointWatch:
         self._left_s: Callable[[], float | None] = lambda: None
         self._is_cut_off: Callable[[], bool] = lambda: False
         self._is_recovered = False
+        self.has_missed = False
+        """Whether one was not committed because there was no time for it."""
         self._is_ending = threading.Event()
         self._thread = threading.Thread(target=self._run, name="checkpoints", daemon=True)
 
@@ -186,6 +188,7 @@ class CheckpointWatch:
         name = unit.path.name
         message = f"{name} would take {takes_s:.0f} s of the {left_s:.0f} s left; not committed"
         self._warn(f"late:{name}", message)
+        self.has_missed = True
         return False
 
     def _number(self, units: Sequence[Unit]) -> None:

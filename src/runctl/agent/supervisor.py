@@ -256,6 +256,7 @@ class Supervisor:
             if not self._is_superseded():
                 self._store_outputs_in_time()
                 end = self._publish(end)
+                end = self._cut_short(end) or end
         self._mailbox.finish()
         seconds = time.monotonic() - self._born_monotonic()
         durable_step = self._durable_step()
@@ -266,6 +267,18 @@ class Supervisor:
             last_step=find_last_step(self._folder.output, durable_step),
             durable_step=durable_step,
         )
+
+    def _cut_short(self, end: AttemptEnded) -> AttemptEnded | None:
+        """Return the end of a success that could not be stored in time: it is to be done again."""
+        order, left_s = self._orders.current, self._left_s()
+        if order is None or left_s is None or (left_s > 0 and not self._watch.has_missed):
+            return None
+        if not self._folder.exit.exists() or read_exit(self._folder).status != 0:
+            return None
+        if end.cause not in (Cause.EXIT, Cause.PHASE):
+            return None
+        message = f"{order.reason}; the command had ended, but not all that it made could be stored"
+        return AttemptEnded(cause=order.cause, message=message)
 
     def _publish(self, end: AttemptEnded) -> AttemptEnded:
         """Put checkpoints and outputs where they are wanted as well; what fails is told."""
