@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import pytest
 from msgspec.structs import replace
@@ -17,6 +19,7 @@ from runctl.engine.relaunching import relaunch
 from runctl.engine.session import Session
 from runctl.errors import Interrupted, RunFinished, TransportError
 from runctl.model.events import AttemptEnded, Body, Cause, Request, RequestKind
+from runctl.model.instance import Rental
 from runctl.model.run import Run, State
 from runctl.model.spec import Limits
 from runctl.model.wish import InstanceWish
@@ -33,14 +36,14 @@ def session(tmp_path: Path) -> Session:
     return World(tmp_path).session
 
 
-def add(session: Session, *bodies: Body, **changes: object) -> Run:
+def add(session: Session, *bodies: Body, rental: Rental | None = None, **changes: Any) -> Run:
     """Add a run of one attempt, with a retry left unless said, of the session's own user."""
     known: dict[str, object] = {
         "target": "aws:m5.large", "wish": WISH, "limits": RETRIED,
         "owner": owner_id(session.user_dir),
     }  # fmt: skip
     session.ledger.create_run(make_spec(RUN_ID, **{**known, **changes}))
-    session.ledger.claim(RUN_ID, make_claim(instance="i-1"))
+    session.ledger.claim(RUN_ID, make_claim(instance="i-1", rental=rental))
     for seq, body in enumerate(bodies, 1):
         session.ledger.append_event(RUN_ID, "agent", seq, make_event(body, 1), durable=True)
     return session.ledger.load(RUN_ID)
@@ -70,10 +73,20 @@ def test_what_was_interrupted_with_a_retry_left_is_due(session: Session) -> None
         {"wish": None},
     ],
 )
-def test_what_may_not_go_on_is_not(session: Session, changes: dict[str, object]) -> None:
+def test_what_may_not_go_on_is_not(session: Session, changes: dict[str, Any]) -> None:
     run = add(session, STARTED, INTERRUPTED, **changes)
     assert find_action(session, run) is None
     assert due(session) == []
+
+
+@pytest.mark.parametrize(("max_cost", "is_due"), [("0.01", False), ("0.02", True)])
+def test_what_has_no_money_left_is_not_due(session: Session, max_cost: str, is_due: bool) -> None:
+    rental = Rental(
+        type="m5.large", place="us-east-1a", is_spot=True, usd_per_hour=Decimal("0.6"), since=NOW
+    )
+    wish = replace(WISH, max_cost=Decimal(max_cost))
+    add(session, STARTED, INTERRUPTED, rental=rental, wish=wish)
+    assert bool(due(session)) is is_due
 
 
 def test_what_has_time_left_is_due(session: Session) -> None:

@@ -2,18 +2,35 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace as replace_session
 from datetime import timedelta
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
 from msgspec.structs import replace
 
+from runctl.aws.account import Account
 from runctl.engine import due as due_runs
-from runctl.engine import outcome, relaunching, resuming
+from runctl.engine import outcome, relaunching, resuming, there
+from runctl.engine.placing import Placement
 from runctl.engine.relaunching import relaunch
 from runctl.engine.session import Session
-from runctl.model.events import AttemptEnded, Body, Cause, CommandExited, Heartbeat
+from runctl.errors import ConfigError, NotFoundError, StoppedOnRequest
+from runctl.model.events import (
+    AttemptEnded,
+    Body,
+    Cause,
+    CommandExited,
+    Heartbeat,
+    Request,
+    RequestKind,
+)
+from runctl.model.instance import Rental
 from runctl.model.run import Run, State
+from runctl.model.terms import Terms
 from tests.records import NOW, RUN_ID, make_claim, make_event, make_exit
 from tests.unit.test_engine_looking import STARTED, World
 from tests.unit.test_relaunching import INTERRUPTED, RETRIED, add, due
@@ -124,3 +141,51 @@ def test_the_time_of_a_lost_attempt_counts_until_its_last_sign_of_life(silent: S
     )  # fmt: skip
     session.ledger.beat(RUN_ID, sign)
     assert due(session) == []
+
+
+def test_a_stop_that_is_asked_for_while_an_instance_is_rented_holds(
+    silent: Silent, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    session = silent.session
+    add(session, STARTED, INTERRUPTED)
+
+    @contextmanager
+    def rent_slowly(*_: object) -> Iterator[Placement]:
+        stop = Request(
+            request_id="r", requested_at=NOW, attempt=1, kind=RequestKind.STOP, is_now=False,
+            reason="stopped on request",
+        )  # fmt: skip
+        session.ledger.put_request(RUN_ID, stop)
+        yield Placement("i-2")
+
+    monkeypatch.setattr(resuming, "_placed", rent_slowly)
+    with pytest.raises(StoppedOnRequest):
+        resuming.resume(
+            session, RUN_ID, checkpoint=None, on=None, wish=None, terms=Terms(tell=lambda _: None)
+        )
+    assert (silent.started, len(session.ledger.claims(RUN_ID))) == ([], 1)
+    assert due(session) == []
+
+
+@pytest.mark.parametrize(("region", "is_known"), [("us-east-1", True), ("eu-west-1", False)])
+def test_an_instance_is_gone_only_if_its_own_region_says_so(
+    session: Session, monkeypatch: pytest.MonkeyPatch, region: str, is_known: bool
+) -> None:
+    rental = Rental(
+        type="m5.large", place="us-east-1a", is_spot=True, usd_per_hour=Decimal(1), since=NOW
+    )
+    run = add(session, STARTED, rental=rental)
+    monkeypatch.setattr(there, "provider_of", lambda *_: Absent())
+    asked = replace_session(session, account=lambda: Account(given_region=region))
+    if is_known:
+        assert there.is_there(asked, run) is False
+        return
+    with pytest.raises(ConfigError, match="is in us-east-1a"):
+        there.is_there(asked, run)
+
+
+class Absent:
+    """A provider that has never heard of any instance."""
+
+    def describe(self, ident: str) -> None:
+        raise NotFoundError(f"there is no {ident}")

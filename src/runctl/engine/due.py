@@ -11,6 +11,7 @@ from runctl.engine.instances import is_revivable
 from runctl.engine.outcome import judge
 from runctl.engine.session import Session
 from runctl.errors import RunctlError
+from runctl.model.cost import run_cost
 from runctl.model.run import ACTIVE, Relaunch, Run, State, next_actions
 from runctl.model.views import DueRun, RunSummary
 
@@ -24,7 +25,7 @@ def find_action(session: Session, run: Run) -> Relaunch | None:
     action = _find_unstarted(session, run) or next(iter(next_actions(run)), None)
     if action is None or will_retry(session, run):
         return None
-    if _is_out_of_time(run) or _was_told_to_stop(session, run):
+    if _is_out_of_time(run) or _is_out_of_money(session, run) or _was_told_to_stop(session, run):
         return None
     return action
 
@@ -84,6 +85,13 @@ def _is_out_of_time(run: Run) -> bool:
         return False
     used_s = sum(attempt.end.seconds for attempt in run.attempts if attempt.end)
     return used_s >= max_time.total_seconds()
+
+
+def _is_out_of_money(session: Session, run: Run) -> bool:
+    """Tell whether nothing is left of its limit. What is not known is refused by who rents."""
+    limit = run.spec.wish.max_cost if run.spec.wish is not None else None
+    spent = run_cost(run, session.clock()) if limit is not None else None
+    return limit is not None and spent is not None and spent >= limit
 
 
 def _was_told_to_stop(session: Session, run: Run) -> bool:

@@ -13,7 +13,8 @@ from runctl.engine.instances import collect_secrets, has_started, is_revivable, 
 from runctl.engine.outcome import judge, lost_instance
 from runctl.engine.placing import Placement, check_target, claim_on, elsewhere, placed
 from runctl.engine.session import Session
-from runctl.errors import ObjectExists, RunActive, RunFinished, TryAgain
+from runctl.errors import ObjectExists, RunActive, RunFinished, StoppedOnRequest, TryAgain
+from runctl.model.events import RequestKind
 from runctl.model.run import Run, State
 from runctl.model.terms import Terms
 from runctl.model.wish import InstanceWish
@@ -51,10 +52,26 @@ def resume(
         return saved  # it had retries left: saved and resumed at one stroke
     run = saved
     _check_can_resume(run)
+    stops = _count_stops(session, run)
     with _placed(session, run, on, wish, terms) as placement:
+        _check_not_stopped(session, run, stops)
         _claim_next(session, run, placement, wanted, reason)
         start_attempt(session, run.spec, placement.instance, len(run.attempts) + 1, secrets=secrets)
     return session.ledger.load(run_id)
+
+
+def _count_stops(session: Session, run: Run) -> int:
+    return sum(one.kind is RequestKind.STOP for one in session.ledger.requests(run.run_id))
+
+
+def _check_not_stopped(session: Session, run: Run, known: int) -> None:
+    """Renting takes minutes: who wants the run to stop meanwhile has asked its last attempt."""
+    if _count_stops(session, run) > known:
+        raise StoppedOnRequest(
+            f"run {run.spec.name} was told to stop while its next attempt was prepared",
+            hint=f"runctl resume {run.run_id}",
+            run=run.run_id,
+        )
 
 
 def _claim_next(

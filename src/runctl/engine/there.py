@@ -87,8 +87,19 @@ def is_there(session: Session, run: Run) -> bool:
     try:
         found = provider_of(session, run.spec).describe(run.last.instance)
     except NotFoundError:
+        _check_region(session, run.last)
         return False
     return found.state is InstanceState.RUNNING
+
+
+def _check_region(session: Session, last: Attempt) -> None:
+    """An instance that another region was asked for is not gone: it may train and cost."""
+    place, region = last.rental.place if last.rental else None, session.account().region
+    if place is not None and not place.startswith(region):
+        raise ConfigError(
+            f"{last.instance} is in {place}, and {region} was asked for it",
+            hint=f"runctl config set aws.region {place.rstrip('abcdef')}",
+        )
 
 
 def is_alive(session: Session, run: Run) -> bool:
