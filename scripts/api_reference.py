@@ -62,8 +62,9 @@ def section(title: str, one: type, start: str = "") -> str:
 
 
 def public_attributes(one: type) -> Iterator[tuple[str, Any]]:
-    """The public ones, in the order of the source."""
-    return ((name, each) for name, each in vars(one).items() if not name.startswith("_"))
+    """The public ones, in the order of the source, and then those of what it is made on."""
+    found = {name: each for kind in one.__mro__[:-1] for name, each in vars(kind).items()}
+    return ((name, each) for name, each in found.items() if not name.startswith("_"))
 
 
 def entry(name: str, each: Any) -> str:

@@ -7,14 +7,13 @@ run = client.wait(run.run_id)
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
-from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from runctl.errors import ConfigError, NotFoundError, RefusedError, RunctlError
+from runctl.client.workplace import Workplace
+from runctl.errors import ConfigError, RunctlError
 from runctl.model.losses import Losses
 from runctl.model.run import Run, State
 from runctl.model.views import (
@@ -36,14 +35,12 @@ from runctl.model.views import (
 
 # Imported where they are used: a command pays only for what it does.
 if TYPE_CHECKING:
-    from runctl.agent.plan import BucketPlan
-    from runctl.aws.account import Account
     from runctl.client.aws_setup import AwsSetup
     from runctl.client.instances import Instances
     from runctl.client.machine import Machine
     from runctl.client.storage import Storage
     from runctl.client.volumes import Volumes
-    from runctl.config import Config, ConfigFile, Setting
+    from runctl.config import ConfigFile, Setting
     from runctl.engine.preparing import Prepared
     from runctl.engine.rehearsal import Rehearsal
     from runctl.engine.renting.intents import Intent
@@ -52,10 +49,9 @@ if TYPE_CHECKING:
     from runctl.model.terms import Terms
     from runctl.model.travel import TravelPlan, TravelRequest
     from runctl.model.wish import InstanceWish
-    from runctl.store.s3 import BucketAccess
 
 
-class Client:
+class Client(Workplace):
     """One user's view of runs. Methods raise the errors of ``runctl.errors``, and no others.
 
     ``settings`` are configuration keys such as ``{"run.retries": 3}``: the strongest source.
@@ -69,11 +65,8 @@ class Client:
         environ: Mapping[str, str] | None = None,
         cwd: Path | None = None,
     ) -> None:
-        self._flags = dict(settings or {})
-        self._environ = dict(os.environ if environ is None else environ)
-        self._cwd = cwd or _find_cwd()
+        super().__init__(settings, environ, cwd)
         self._intents: dict[str, Intent] = {}
-        self._accounts: dict[tuple[str | None, str | None], Account] = {}
 
     # -- launching
 
@@ -464,11 +457,6 @@ class Client:
 
     # -- settings
 
-    @cached_property
-    def config(self) -> Config:
-        """The settings in force in the current folder, each with its origin."""
-        return self._load_config(self._find_project())
-
     def config_files(self) -> list[ConfigFile]:
         """Return the files that settings are looked for in, there or not, the strongest first."""
         from runctl.config import paths  # noqa: PLC0415
@@ -497,97 +485,6 @@ class Client:
         owner = owner_id(self._user_dir)
         made = write_project_file(self._find_project() or self._cwd)
         return owner, [made] if made else []
-
-    # -- composition
-
-    @cached_property
-    def _session(self) -> Session:
-        return self._make_session(self.config)
-
-    def _session_for(self, project_root: Path) -> Session:
-        return self._make_session(self._load_config(project_root))
-
-    def _make_session(self, config: Config) -> Session:
-        from runctl.config import ledger_root  # noqa: PLC0415
-        from runctl.engine.session import Session  # noqa: PLC0415
-        from runctl.store.ledger import Ledger  # noqa: PLC0415
-        from runctl.store.place import is_bucket, open_objects  # noqa: PLC0415
-
-        root = ledger_root(config, self._environ)
-        account = partial(self._account, config.values.aws.region, config.values.aws.profile)
-        access, bucket = _reach_bucket(account()) if is_bucket(root) else (None, None)
-        return Session(
-            config=config,
-            ledger=Ledger(open_objects(root, access)),
-            account=account,
-            environ=self._environ,
-            user_dir=self._user_dir,
-            cache_dir=self._cache_dir,
-            bucket=bucket,
-        )
-
-    def _account(self, region: str | None, profile: str | None) -> Account:
-        """Return the account of a region and a profile, the same each time."""
-        from runctl.aws.account import Account  # noqa: PLC0415 - boto3 takes its time
-
-        key = (region, profile)
-        if key not in self._accounts:
-            self._accounts[key] = Account(region, profile)
-        return self._accounts[key]
-
-    def _load_config(self, project_root: Path | None) -> Config:
-        from runctl.config import load  # noqa: PLC0415
-
-        return load(project_root, self._flags, self._environ, self._user_dir)
-
-    def _find_project(self) -> Path | None:
-        from runctl.project import find_root  # noqa: PLC0415
-
-        try:
-            return find_root(self._cwd / "any-script").path
-        except RefusedError:  # the home folder itself is no project
-            return None
-
-    def _config_path(self, *, is_user: bool) -> Path:
-        if is_user:
-            return self._user_dir / "config.toml"
-        root = self._find_project()
-        if root is None:
-            raise ConfigError(
-                f"{self._cwd} is in no project", hint="runctl config set --user KEY VALUE"
-            )
-        return root / ".runctl.toml"
-
-    @property
-    def _user_dir(self) -> Path:
-        from runctl.config import user_dir  # noqa: PLC0415
-
-        return user_dir(self._environ)
-
-    @property
-    def _cache_dir(self) -> Path:
-        given = self._environ.get("XDG_CACHE_HOME", "")
-        home = Path(self._environ.get("HOME") or Path.home())
-        return (Path(given) if given.startswith("/") else home / ".cache") / "runctl"
-
-
-def _reach_bucket(account: Account) -> tuple[BucketAccess, BucketPlan]:
-    """Return how the ledger's bucket is reached from here, and how this machine's agents do."""
-    from runctl.agent.plan import BucketPlan  # noqa: PLC0415
-    from runctl.aws.bucket_access import bucket_access  # noqa: PLC0415
-
-    access = bucket_access(account)
-    plan = BucketPlan(
-        region=access.region, endpoint=access.endpoint, profile=account.profile, is_users=True
-    )
-    return access, plan
-
-
-def _find_cwd() -> Path:
-    try:
-        return Path.cwd()
-    except FileNotFoundError as error:
-        raise NotFoundError("the current folder is no longer there", hint="cd") from error
 
 
 def _raise(_run_id: str, error: Exception) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 from runctl.agent.arrival import find_base_python, make_order, reaper_command
 from runctl.agent.folder import AttemptFolder
 from runctl.agent.plan import BucketPlan, Plan
-from runctl.engine.session import Session, connect, provider_of
+from runctl.engine.session import Session, connect, provider_of, users_bucket
 from runctl.errors import TransportError
 from runctl.model.run import Run
 from runctl.model.spec import Spec
@@ -49,15 +49,7 @@ def _data_bucket(session: Session, spec: Spec) -> BucketPlan | None:
     """Return how S3 is reached from here for the run, where the ledger itself is in a folder."""
     if not (spec.data or spec.published_to) or session.bucket is not None:
         return None
-    from runctl.aws.bucket_access import bucket_endpoint  # noqa: PLC0415 - boto3 takes its time
-
-    account = session.account()
-    return BucketPlan(
-        region=account.region,
-        endpoint=bucket_endpoint(account),
-        profile=account.profile,
-        is_users=True,
-    )
+    return users_bucket(session.account())
 
 
 def is_alive(session: Session, run: Run) -> bool:

@@ -75,6 +75,18 @@ class Session:
         )
 
 
+def users_bucket(account: Account) -> BucketPlan:
+    """Return how S3 is reached by this machine's agents: signed as the user's calls are."""
+    from runctl.aws.bucket_access import bucket_endpoint  # noqa: PLC0415 - boto3 takes its time
+
+    return BucketPlan(
+        region=account.region,
+        endpoint=bucket_endpoint(account),
+        profile=account.profile,
+        is_users=True,
+    )
+
+
 def provider_of(session: Session, spec: Spec) -> Provider:
     """Return the provider of a run's target, such as ``local`` or ``aws:i-0123456789abcdef0``."""
     return session.provider(spec.target.partition(":")[0])
