@@ -50,11 +50,7 @@ def take_snapshot(
             look.at(path)
         packs = packer.finish(_pieces_of(look.files))
     planted, nodes = plant(look.leaves, look.modes)
-    kept = worth_keeping(known.nodes, frozenset(nodes))
-    with Packer(lambda data: blobs.put(data).part, kept) as packer:
-        for sha256, data in nodes.items():
-            packer.add(sha256, data)
-        node_packs = packer.finish(nodes)
+    node_packs = _pack_nodes(blobs, known, nodes)
     snapshot = Snapshot(
         root=planted,
         nodes=tuple(note.part for note in node_packs),
@@ -62,11 +58,26 @@ def take_snapshot(
         entry_count=len(look.leaves) + len(look.modes),
         total_bytes=sum(file.stamp.size_bytes for file in look.files.values()),
     )
-    record = known.record
-    if record is None or snapshot != known.snapshot:
-        record = blobs.put(encode(snapshot)).part
-        seal(blobs, record)
+    record = _record(blobs, known, snapshot)
     return Taken(snapshot, record, Memory(look.files, record, snapshot, node_packs, packs))
+
+
+def _pack_nodes(blobs: Blobs, known: Memory, nodes: Mapping[str, bytes]) -> tuple[PackNote, ...]:
+    """Store the nodes that no pack worth keeping holds; return the packs that hold them all."""
+    kept = worth_keeping(known.nodes, frozenset(nodes))
+    with Packer(lambda data: blobs.put(data).part, kept) as packer:
+        for sha256, data in nodes.items():
+            packer.add(sha256, data)
+        return packer.finish(nodes)
+
+
+def _record(blobs: Blobs, known: Memory, snapshot: Snapshot) -> Part:
+    """Return where the snapshot is written down; sealed once all that it names is stored."""
+    if known.record is not None and snapshot == known.snapshot:
+        return known.record
+    record = blobs.put(encode(snapshot)).part
+    seal(blobs, record)
+    return record
 
 
 def _kept_packs(memory: Memory) -> list[PackNote]:
