@@ -46,6 +46,7 @@ def test_a_volume_is_made_once(rig: Rig, in_s3: BucketScene) -> None:
     assert (seen["Encrypted"], seen["VolumeType"], seen["Size"]) == (True, "gp3", 10)
     other = ("create", name, "--size", "11", "--instance", rig.world.instance, "--yes")
     assert _exit(in_s3, *other) == 5
+    assert _exit(in_s3, *wanted, "--persistent", "--yes") == 5  # it would not be protected
     assert name in {one["name"] for one in _told(in_s3, "list")}
     assert _exit(in_s3, "delete", name, "--yes") == 0
     again = _told(in_s3, *wanted, "--yes")

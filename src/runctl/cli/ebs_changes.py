@@ -33,7 +33,8 @@ if TYPE_CHECKING:
 def create(invocation: Invocation, /, name: str, **options: Any) -> None:
     """Make a volume of type gp3, encrypted, which is called NAME.
 
-    It costs until it is deleted. Typed again, it is the same volume.
+    It costs until it is deleted. Typed again, it is the same volume; one of another size, or that
+    is not protected as asked, is exit 5.
     """
     volumes = invocation.client().volumes()
     wish = _wish(volumes, name, options)

@@ -55,7 +55,7 @@ class VolumeChanges:
                 )
         raise ConflictError(
             f"the volume {wish.name} was made {TURNS} times, and deleted each time",
-            hint="runctl aws ebs create NAME with another name",
+            hint="runctl aws ebs list",
         )
 
     def _named(self, wish: VolumeWish) -> Volume | None:
@@ -68,6 +68,12 @@ class VolumeChanges:
                     f"{one.volume_id} bears the name {wish.name} already: {one.gib} GiB in "
                     f"{one.place}",
                     hint=f"runctl aws ebs show {one.volume_id}",
+                )
+            if wish.is_protected and not one.is_protected:
+                raise ConflictError(
+                    f"{one.volume_id} bears the name {wish.name} already, and is not protected",
+                    hint=f"aws ec2 create-tags --resources {one.volume_id} "
+                    f"--tags Key={PROTECTED_TAG},Value=yes",
                 )
             return one
         return None
@@ -136,7 +142,7 @@ class VolumeChanges:
         except ProviderError as error:
             raise ConflictError(
                 f"{found.instance_id} does not let go of {volume_id}: it may be mounted",
-                hint=f"runctl ssh {found.instance_id}, and unmount it",
+                hint=f"runctl ssh {found.instance_id} -- findmnt",
             ) from error
 
     def delete(self, volume_id: str, *, is_unprotected: bool) -> None:
