@@ -177,13 +177,12 @@ class Phases:
             return None if is_fresh else self._choose_resume(checkpoints, claim.resume_from)
 
     def _fetch_data(self) -> dict[str, str]:
-        bucket = self._plan.data or self._plan.bucket
-        if not self._spec.data or bucket is None:
+        if not self._spec.data:
             return {}
         from runctl.agent.data import bring_data  # noqa: PLC0415 - few runs read from S3
 
         cache = Path(self._plan.instance_root) / "data"
-        access = access_of(bucket)
+        access = access_of(self._plan.bucket_of_data)
         return bring_data(self._spec.data, access, cache, self._folder.data).notes()
 
     def _choose_resume(self, checkpoints: Checkpoints, wanted: str | None) -> Path:

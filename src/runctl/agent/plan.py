@@ -6,6 +6,7 @@ from pathlib import Path
 
 from runctl.agent.environment.settings import StagedWheel
 from runctl.agent.folder import AttemptFolder
+from runctl.errors import ConfigError
 from runctl.model.codec import Record, Value, decode
 
 
@@ -43,6 +44,17 @@ class Plan(Record, frozen=True, kw_only=True):
     bucket: BucketPlan | None = None
     data: BucketPlan | None = None
     wheels: tuple[StagedWheel, ...] | None = None
+
+    @property
+    def bucket_of_data(self) -> BucketPlan:
+        """How the run's own data and outputs in S3 are reached; ConfigError where nobody said."""
+        found = self.data or self.bucket
+        if found is None:
+            raise ConfigError(
+                f"attempt {self.attempt} was not told how S3 is reached",
+                hint=f"runctl resume {self.run_id}",
+            )
+        return found
 
     @property
     def envs_root(self) -> Path:

@@ -97,16 +97,17 @@ class Supervisor:
         )
         self._blobs = Blobs(ledger.objects, utc_now)
         self._phases = Phases(plan, spec, folder, ledger, self._journal, self._orders, self._blobs)
-        self._publisher = self._make_publisher()
+        self._publisher: Publisher | None = None
 
     def _make_publisher(self) -> Publisher | None:
-        bucket, url = self._plan.data or self._plan.bucket, self._spec.published_to
-        if url is None or bucket is None:
+        url = self._spec.published_to
+        if url is None:
             return None
         from runctl.agent.publishing import Publisher  # noqa: PLC0415 - few runs publish
 
         place = (self._spec.run_id, self._plan.attempt)
-        return Publisher(url, access_of(bucket), *place, self._checkpoints, self._blobs)
+        access = access_of(self._plan.bucket_of_data)
+        return Publisher(url, access, *place, self._checkpoints, self._blobs)
 
     def run(self) -> None:
         """Bring the attempt to its end, and its end into the ledger."""
@@ -132,6 +133,7 @@ class Supervisor:
         self._mailbox.count_log_bytes = lambda: self._shipper.shipped_bytes
         self._mailbox.start()
         self._shipper.start()
+        self._publisher = self._make_publisher()
         if self._publisher is not None:
             self._publisher.start()
         watch_for_end(self._orders)
