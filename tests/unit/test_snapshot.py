@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 import zstandard
+from msgspec.structs import replace
 
 from runctl.errors import IntegrityError, RefusedError, SnapshotMismatch, UnsafePath
 from runctl.model.checkpoint import Part
@@ -34,6 +35,7 @@ from runctl.store.snapshot import (
     taking,
     unpack_snapshot,
 )
+from runctl.store.snapshot.memory import TICK_NS
 from runctl.store.snapshot.packs import pack, unpack
 from tests.records import SHA256, FakeClock
 from tests.stores import MemoryObjects
@@ -165,6 +167,15 @@ def test_a_file_larger_than_a_pack_comes_in_pieces(
     assert (tmp_path / "code" / "large").read_bytes() == data
 
 
+def test_pieces_that_make_another_file_than_is_named_are_refused(
+    blobs: Blobs, tmp_path: Path
+) -> None:
+    piece = Part(sha256=sha(b"1"), size_bytes=1)
+    entry = FileEntry(name="l", mode=0o644, size_bytes=2, sha256=sha(b"12"), pieces=(piece, piece))
+    with pytest.raises(SnapshotMismatch, match="l does not equal the snapshot"):
+        unpack_snapshot(blobs, named(blobs, ("", [entry])), tmp_path / "code")
+
+
 # -- what is remembered
 
 
@@ -196,16 +207,21 @@ def test_a_change_sends_what_has_changed_alone(blobs: Blobs, project: Path) -> N
     assert set(first.snapshot.packs) <= set(again.snapshot.packs)
 
 
-def test_a_file_edited_in_the_tick_of_its_reading_is_read_anew(blobs: Blobs, project: Path) -> None:
-    path = project / "train.py"
-    status = path.stat()
-    first = take_snapshot(blobs, project, PATHS, None, lambda: status.st_mtime_ns)
-    path.write_text("print('hellp')\n")
-    os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
-    again = take_snapshot(blobs, project, PATHS, first.memory)
+@pytest.mark.parametrize(("since_ns", "is_read"), [(0, True), (TICK_NS, True), (2**62, False)])
+def test_a_file_edited_in_the_tick_of_its_reading_is_read_anew(
+    blobs: Blobs, project: Path, since_ns: int, is_read: bool
+) -> None:
+    """An edit that no time tells of: the file looks as it did when other bytes were read."""
+    first = look(blobs, project, Memory())
+    (project / "train.py").write_text("print('hellp')\n")
+    stamp = taking._stamp((project / "train.py").stat())
+    changed_ns = max(stamp.modified_ns, stamp.changed_ns)
+    alike = replace(first.memory.files["train.py"], stamp=stamp, read_ns=changed_ns + since_ns)
+    memory = replace(first.memory, files={**first.memory.files, "train.py": alike})
+    again = take_snapshot(blobs, project, PATHS, memory)
     entry = read_leaves(blobs, again.record)["train.py"]
     assert isinstance(entry, FileEntry)
-    assert entry.sha256 == sha(b"print('hellp')\n")
+    assert (entry.sha256 == sha(b"print('hellp')\n")) is is_read
 
 
 @pytest.mark.parametrize("age", [timedelta(hours=7), timedelta(hours=13), timedelta(days=3)])
