@@ -25,6 +25,8 @@ for folder, _, names in os.walk(os.environ["RUNCTL_DATA_DIR"]):
         found[os.path.relpath(path, os.environ["RUNCTL_DATA_DIR"])] = digest
         assert not os.stat(path).st_mode & 0o222, path
 print("DATA", json.dumps(found))
+one = os.path.join(os.environ["RUNCTL_DATA_DIR"], "0007.bin")
+print("INODE", os.stat(one).st_ino if os.path.exists(one) else 0)
 """
 
 
@@ -53,8 +55,11 @@ def _put(scene: BucketScene, objects: dict[str, bytes]) -> dict[str, str]:
     return {name: sha256(data).hexdigest() for name, data in objects.items()}
 
 
-def _train(scene: BucketScene, instance: str, *sources: str) -> tuple[dict[str, str], str]:
-    """Let a training look at its data; return digests by name, and what the command said."""
+def _train(scene: BucketScene, instance: str, *sources: str) -> tuple[dict[str, str], str, bytes]:
+    """Let a training look at its data.
+
+    Return digests by name, what the command said, and which file one of them is.
+    """
     words = [word for one in sources for word in ("--data-s3", f"s3://{scene.bucket}/{one}")]
     done = scene.type(
         *("aws", "train", instance, "look.py", "--wait", "--no-install", *words),
@@ -62,21 +67,23 @@ def _train(scene: BucketScene, instance: str, *sources: str) -> tuple[dict[str, 
     )
     assert done.returncode == 0, done.stderr.decode()
     [line] = [line for line in done.stdout.splitlines() if line.startswith(b"DATA ")]
-    return json.loads(line.removeprefix(b"DATA ")), done.stderr.decode()
+    [inode] = [line for line in done.stdout.splitlines() if line.startswith(b"INODE ")]
+    return json.loads(line.removeprefix(b"DATA ")), done.stderr.decode(), inode
 
 
 def test_what_is_in_the_bucket_is_there_and_travels_once(reader: str, in_s3: BucketScene) -> None:
     objects = {f"a/{number:04d}.bin": b"%d" % number for number in range(1040)}
     objects |= {"a/deep/ünï code.bin": b"2", "a/large.bin": Random(1).randbytes(40_000_000)}
     expected = {name.removeprefix("a/"): one for name, one in _put(in_s3, objects).items()}
-    found, told = _train(in_s3, reader, "sets/a")
+    found, told, once = _train(in_s3, reader, "sets/a")
     assert found == expected
     assert "fetched 38" in told
-    found, told = _train(in_s3, reader, "sets/a")
+    found, told, twice = _train(in_s3, reader, "sets/a")
     assert found == expected
     assert "fetched 0" in told
+    assert twice == once  # the very file: it was not written again
     changed = _put(in_s3, {"a/0007.bin": b"seven", "b/one.csv": b"1,2"})
-    found, told = _train(in_s3, reader, "sets/a/=first", "sets/b/one.csv=second")
+    found, told, _ = _train(in_s3, reader, "sets/a/=first", "sets/b/one.csv=second")
     expected["0007.bin"] = changed["a/0007.bin"]
     first = {f"first/{name}": one for name, one in expected.items()}
     assert found == {**first, "second/one.csv": changed["b/one.csv"]}

@@ -136,7 +136,7 @@ def test_a_killed_transfer_goes_on_where_it_was(in_s3: BucketScene) -> None:
     data = os.urandom(160 * MIB)
     (in_s3.project / "big").write_bytes(data)
     url = f"s3://{in_s3.bucket}/k/big"
-    _kill_when(in_s3, lambda: _parts(in_s3) >= 2, "s3", "upload", "big", url)
+    _kill_when(in_s3, "UploadPart", lambda: _parts(in_s3) >= 2, "s3", "upload", "big", url)
     assert _keys(in_s3, "k/") == []
     kept = _parts(in_s3)
     cursor = in_s3.cursor()
@@ -144,7 +144,7 @@ def test_a_killed_transfer_goes_on_where_it_was(in_s3: BucketScene) -> None:
     assert report["resumed_bytes"] == kept * 16 * MIB
     assert in_s3.calls(cursor).count("UploadPart") == 10 - kept
 
-    _kill_when(in_s3, lambda: _pieces(in_s3) >= 2, "s3", "download", url, "back/")
+    _kill_when(in_s3, "GetObject", lambda: _pieces(in_s3) >= 2, "s3", "download", url, "back/")
     assert not (in_s3.project / "back/big").exists()
     report = _s3(in_s3, "download", url, "back/")
     assert report["resumed_bytes"] >= 2 * 16 * MIB
@@ -164,8 +164,9 @@ def _pieces(scene: BucketScene) -> int:
     return sum(state.read_text().count("\n") for state in states)
 
 
-def _kill_when(scene: BucketScene, is_time: Any, *words: str) -> None:
-    scene.fault("delay", delay_s=0.5)
+def _kill_when(scene: BucketScene, operation: str, is_time: Any, *words: str) -> None:
+    """Kill a command that the store lets do two of its pieces, and no third."""
+    scene.fault("throttle", operation=operation, after=2)
     process = scene.type_in_background(*words)
     until = time.monotonic() + 30
     while not is_time():
@@ -174,7 +175,6 @@ def _kill_when(scene: BucketScene, is_time: Any, *words: str) -> None:
         time.sleep(0.02)
     os.killpg(process.pid, signal.SIGKILL)
     process.wait()
-    time.sleep(1)  # what was on its way arrives
     scene.cloud.control("POST", "faults/clear", {})
 
 
