@@ -145,6 +145,7 @@ def test_script_that_fills_the_instance_fails_by_name(scene: Scene, suffix: str)
         (scene.outputs(run_id) / "wait").unlink()
         assert scene.wait(run_id) == 20
         assert scene.exit_record(run_id)["status"] == 1
+        assert [body["trouble"] for body in scene.bodies(run_id, "command_exited")] == ["disk-full"]
         assert [manifest["name"] for manifest in scene.manifests(run_id)] == ["first.json"]
         assert b"".join(scene.log_pieces(run_id)) == scene.output(run_id)
         scene.end_all()

@@ -19,6 +19,8 @@ SAMPLES: dict[str, tuple[str, str, object]] = {
     "run.on": ('"aws"', "aws", "aws"),
     "run.retries": ("3", "3", 3),
     "run.retry_on": ('["lost", "exit:137"]', "lost,exit:137", ("lost", "exit:137")),
+    "run.hang_timeout": ('"15m"', "15m", timedelta(minutes=15)),
+    "run.fail_on": ('["nan"]', "nan", ("nan",)),
     "run.stop_signal": ('"SIGUSR1"', "SIGUSR1", "SIGUSR1"),
     "run.grace": ('"1m30s"', "90s", timedelta(seconds=90)),
     "run.max_time": ('"8h"', "8h", timedelta(hours=8)),

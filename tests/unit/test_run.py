@@ -19,6 +19,7 @@ from runctl.model.events import (
     PhaseFinished,
     PhaseStarted,
     StopBegun,
+    Trouble,
     Warned,
 )
 from runctl.model.run import (
@@ -196,6 +197,16 @@ def test_a_lost_attempt_lasted_until_it_was_heard_of_last() -> None:
     early = mark_lost(after(*RUNNING), "gone", NOW - timedelta(hours=3))
     assert early.last is not None
     assert early.last.updated_at == NOW
+
+
+@pytest.mark.parametrize(("trouble", "is_here"), [("oom", True), ("gpu-lost", False)])
+def test_a_gpu_that_is_lost_is_not_gone_on_with(trouble: str, is_here: bool) -> None:
+    told = CommandExited(exit=make_exit(1), trouble=Trouble(trouble))
+    run = claim(begin(make_spec(limits=Limits(retries=1))), make_claim())
+    run = fold(run, map(make_event, (*RUNNING, told, AttemptEnded(cause=Cause.EXIT))))
+    assert run.state is State.FAILED
+    (action,) = next_actions(run)
+    assert action.is_here is is_here
 
 
 def test_what_was_told_of_a_notice_before_it_fell_silent_was_interrupted() -> None:

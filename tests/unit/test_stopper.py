@@ -16,7 +16,7 @@ from runctl.agent.link import ReaperLink
 from runctl.agent.orders import Order
 from runctl.agent.stopper import Stopper, explain_exit, read_exit
 from runctl.errors import RecordError
-from runctl.model.events import Cause, StopBegun
+from runctl.model.events import Cause, CommandExited, ExitRecord, StopBegun, Trouble
 from runctl.store.ledger import Ledger
 from tests.records import RUN_ID, FakeClock, make_exit
 from tests.stores import MemoryObjects
@@ -155,7 +155,23 @@ def test_a_deadline_gives_no_more_than_the_grace(
     assert link.sent == [TERM, KILL]
 
 
+def test_what_hangs_gets_the_signal_that_shows_where(
+    clock: FakeTime, link: Recorder, journal: Journal
+) -> None:
+    stopper = Stopper(link, journal, GRACE)
+    stopper.enforce(Order(Cause.TROUBLE, "it hangs", trouble=Trouble.HANG, signal="SIGABRT"))
+    assert link.sent == [("SIGABRT", "group")]
+    [begun] = [body for body in journal.bodies if isinstance(body, StopBegun)]
+    assert (begun.signal, begun.trouble) == ("SIGABRT", Trouble.HANG)
+    assert clock.now == 1000.0
+
+
 # -- how it ended
+
+
+def test_a_trouble_that_is_known_needs_no_guess() -> None:
+    told = CommandExited(exit=make_exit(None, 9), trouble=Trouble.OOM)
+    assert explain_exit(told) == "the command was ended by SIGKILL"
 
 
 @pytest.mark.parametrize(
@@ -169,18 +185,19 @@ def test_a_deadline_gives_no_more_than_the_grace(
         (make_exit(127, error="No such file: 'x'"), "could not be started: No such file: 'x'"),
     ],
 )
-def test_an_end_is_explained(record: object, words: str) -> None:
-    assert words in explain_exit(record)  # type: ignore[arg-type]
+def test_an_end_is_explained(record: ExitRecord, words: str) -> None:
+    assert words in explain_exit(CommandExited(exit=record))
 
 
 def test_a_core_dump_is_told() -> None:
-    record = msgspec.structs.replace(make_exit(None, 11), is_core_dumped=True)
-    assert "SIGSEGV, core dumped; a fault in native code" in explain_exit(record)
+    told = CommandExited(exit=msgspec.structs.replace(make_exit(None, 11), is_core_dumped=True))
+    assert "SIGSEGV, core dumped; a fault in native code" in explain_exit(told)
 
 
 @pytest.mark.parametrize("number", range(1, 65))
 def test_no_signal_is_too_odd_to_explain(number: int) -> None:
-    assert explain_exit(make_exit(None, number)).startswith("the command was ended by ")
+    told = CommandExited(exit=make_exit(None, number))
+    assert explain_exit(told).startswith("the command was ended by ")
 
 
 def test_the_reaper_s_record_is_read(tmp_path: Path) -> None:

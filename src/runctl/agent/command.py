@@ -63,6 +63,8 @@ def _own_variables(
     }
     if resume_from is not None:
         own["RUNCTL_RESUME_FROM"] = str(resume_from)
+    if spec.limits.hang_timeout is not None:  # then SIGABRT prints where the threads stand
+        own["PYTHONFAULTHANDLER"] = "1"
     if spec.gpus:
         own["CUDA_VISIBLE_DEVICES"] = ",".join(map(str, spec.gpus))
     return own

@@ -55,6 +55,11 @@ class AttemptFolder:
         return self.path / "journal.jsonl"
 
     @property
+    def kills(self) -> Path:
+        """How many processes the kernel had killed for want of memory before the command."""
+        return self.path / "kills-before.json"
+
+    @property
     def code(self) -> Path:
         return self.path / "code"
 

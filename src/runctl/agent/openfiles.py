@@ -17,7 +17,7 @@ def is_open_for_writing(path: Path, session: int | None) -> bool:
     wanted = os.path.realpath(path)
     return any(
         target == wanted or target.startswith(f"{wanted}/")
-        for pid in _session_members(session)
+        for pid in session_members(session)
         for target in _files_written(pid)
     )
 
@@ -74,7 +74,7 @@ def _files_mapped(pid: str) -> Iterator[str]:
         return
 
 
-def _session_members(session: int) -> Iterator[str]:
+def session_members(session: int) -> Iterator[str]:
     try:
         names = os.listdir("/proc")
     except FileNotFoundError:

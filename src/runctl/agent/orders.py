@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from dataclasses import dataclass, replace
 
-from runctl.model.events import Cause
+from runctl.model.events import Cause, Trouble
 
 
 @dataclass(frozen=True)
@@ -13,12 +13,16 @@ class Order:
     """``is_now``: SIGKILL at once, without a signal before it and grace.
 
     ``deadline``: by when all has to be stored, in seconds of the monotonic clock.
+    ``trouble``: what was wrong with the command, where it is ended for that.
+    ``signal``: sent to all of it, in place of the one that asks the script to save and end.
     """
 
     cause: Cause
     reason: str
     is_now: bool = False
     deadline: float | None = None
+    trouble: Trouble | None = None
+    signal: str | None = None
 
 
 class Orders:

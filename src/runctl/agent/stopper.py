@@ -14,7 +14,7 @@ from runctl.agent.link import ReaperLink
 from runctl.agent.orders import Order
 from runctl.errors import RecordError
 from runctl.model.codec import build
-from runctl.model.events import ExitRecord, StopBegun
+from runctl.model.events import CommandExited, ExitRecord, StopBegun
 
 KILL_AGAIN_S = 1.0
 SAVING_SHARE = 0.5
@@ -62,14 +62,16 @@ class Stopper:
     def _begin(self, order: Order) -> None:
         if self._has_begun:
             return
+        number = signal.Signals[order.signal] if order.signal else self._signal
         if not order.is_now:  # before it is noted: a slow disk must not delay it
-            self._link.send_signal(self._signal, is_group=False)
+            self._link.send_signal(number, is_group=order.signal is not None)
         self._journal.append(
             StopBegun(
                 cause=order.cause,
                 reason=order.reason,
                 is_now=order.is_now,
-                signal=self._signal.name,
+                signal=number.name,
+                trouble=order.trouble,
             )
         )
 
@@ -82,14 +84,15 @@ def read_exit(folder: AttemptFolder) -> ExitRecord:
     return build(found | {key: _time(found[key]) for key in ("started_at", "ended_at")}, ExitRecord)
 
 
-def explain_exit(record: ExitRecord) -> str:
-    """Say in words how the command ended."""
+def explain_exit(told: CommandExited) -> str:
+    """Say in words how the command ended; what is most often so, where no trouble is known."""
+    record = told.exit
     if record.error:
         return f"the command could not be started: {record.error}"
     if record.signal is None:
         return f"the command exited with status {record.status}"
     core = ", core dumped" if record.is_core_dumped else ""
-    advice = f"; {_ADVICE[record.signal]}" if record.signal in _ADVICE else ""
+    advice = f"; {_ADVICE[record.signal]}" if record.signal in _ADVICE and not told.trouble else ""
     return f"the command was ended by {_signal_name(record.signal)}{core}{advice}"
 
 

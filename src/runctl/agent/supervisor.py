@@ -11,7 +11,9 @@ import platform
 import socket
 import threading
 import time
+from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,12 +23,15 @@ from runctl.agent import reaper
 from runctl.agent.checkpoint_watch import CheckpointWatch
 from runctl.agent.command import build_command, watched_folders
 from runctl.agent.confidential import of_script
+from runctl.agent.diagnosis import Diagnosis
 from runctl.agent.faults import print_fault
 from runctl.agent.folder import AttemptFolder
+from runctl.agent.hanging import HangWatch
 from runctl.agent.interruption import NoticeWatch
 from runctl.agent.journal import Journal, retry_until_done
 from runctl.agent.ledger_access import access_of
 from runctl.agent.link import ReaperLink
+from runctl.agent.loss_watch import LossWatch
 from runctl.agent.machine_end import watch_for_end
 from runctl.agent.mailbox import Mailbox
 from runctl.agent.metadata import Metadata
@@ -35,6 +40,7 @@ from runctl.agent.phases import Halted, Phases
 from runctl.agent.plan import Plan
 from runctl.agent.saving_alarm import SavingAlarm
 from runctl.agent.shipper import Shipper
+from runctl.agent.stacks import dump_stacks
 from runctl.agent.stopper import Stopper, explain_exit, read_exit
 from runctl.errors import IntegrityError, PhaseFailed, UnsafePath
 from runctl.model import VERSION
@@ -97,6 +103,7 @@ class Supervisor:
         )
         self._blobs = Blobs(ledger.objects, utc_now)
         self._phases = Phases(plan, spec, folder, ledger, self._journal, self._orders, self._blobs)
+        self._diagnosis = Diagnosis(folder)
         self._publisher: Publisher | None = None
 
     def _make_publisher(self) -> Publisher | None:
@@ -190,13 +197,15 @@ class Supervisor:
 
     def _run_command(self) -> AttemptEnded:
         self._watch.start()
+        self._diagnosis.note_before()
         self._link.start_command()
         limits = self._spec.limits
         stopper = Stopper(self._link, self._journal, limits.grace, limits.stop_signal)
-        alarm = SavingAlarm(self._journal, is_spot=self._plan.is_spot)
+        looks = self._looks()
         while not self._has_exited():
             self._link.wait(TICK_S)
-            alarm.look()
+            for look in looks:
+                look()
             self._tell_started()
             if self._is_bereaved():
                 return self._end_bereaved()
@@ -207,6 +216,17 @@ class Supervisor:
             stopper.enforce(self._orders.current)
         self._tell_started()
         return self._tell_exit()
+
+    def _looks(self) -> list[Callable[[], None]]:
+        """What is looked at while the command runs; each has a pace of its own."""
+        limits, output = self._spec.limits, self._folder.output
+        folders = [*watched_folders(self._spec, self._folder), self._folder.outputs]
+        dump = partial(dump_stacks, self._folder)
+        return [
+            SavingAlarm(self._journal, is_spot=self._plan.is_spot).look,
+            HangWatch(limits.hang_timeout, output, folders, self._orders, dump).look,
+            LossWatch(output, self._orders, is_on="nan" in limits.fail_on).look,
+        ]
 
     def _has_exited(self) -> bool:
         return self._link.has_said("exited") or (self._link.is_gone and self._folder.exit.exists())
@@ -225,13 +245,14 @@ class Supervisor:
             self._journal.append(CommandStarted(pid=started["pid"], argv=argv))
 
     def _tell_exit(self) -> AttemptEnded:
-        record = read_exit(self._folder)
-        if not self._has_told(CommandExited):
-            self._journal.append(CommandExited(exit=record))
         stop = next((b for b in self._journal.bodies if isinstance(b, StopBegun)), None)
+        told = next((b for b in self._journal.bodies if isinstance(b, CommandExited)), None)
+        if told is None:
+            told = self._diagnosis.examine(read_exit(self._folder), stop)
+            self._journal.append(told)
         if stop is not None:
-            return AttemptEnded(cause=stop.cause, message=stop.reason)
-        return AttemptEnded(cause=Cause.EXIT, message=explain_exit(record))
+            return AttemptEnded(cause=stop.cause, message=_join(stop.reason, told.advice))
+        return AttemptEnded(cause=Cause.EXIT, message=_join(explain_exit(told), told.advice))
 
     def _end_bereaved(self) -> AttemptEnded:
         """The reaper is gone: how the command ends cannot be known. End it, keep its work."""
@@ -405,6 +426,10 @@ def find_last_step(output: Path, durable_step: int | None) -> int | None:
     except FileNotFoundError:
         told = None
     return max((step for step in (told, durable_step) if step is not None), default=None)
+
+
+def _join(what: str, advice: str) -> str:
+    return f"{what}; {advice}" if advice else what
 
 
 def _phase_failed(error: PhaseFailed, phase: Phase | None) -> AttemptEnded:

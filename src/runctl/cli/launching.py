@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 _SETTINGS = {
     "on": "run.on",
     "max_time": "run.max_time",
+    "hang_timeout": "run.hang_timeout",
     "retries": "run.retries",
     "grace": "run.grace",
     "stop_signal": "run.stop_signal",
@@ -68,7 +69,18 @@ launch_options = together(
         "--retry-on",
         multiple=True,
         metavar="END,…",
-        help="Which: interruption, lost, exit, exit:137; all unless said.",
+        help="Which: interruption, lost, exit, exit:137, hang, oom, gpu-lost; all unless said.",
+    ),
+    click.option(
+        "--hang-timeout",
+        type=Duration(has_none=True),
+        help="End a script that neither prints nor saves for so long.",
+    ),
+    click.option(
+        "--fail-on",
+        multiple=True,
+        type=click.Choice(["nan"]),
+        help="End a script whose loss is no number.",
     ),
     click.option("--grace", type=Duration(), help="From the stop signal to SIGKILL."),
     click.option(
@@ -182,6 +194,7 @@ def collect_settings(options: Mapping[str, Any]) -> dict[str, object]:
     settings["environment.groups"] = split_lists(options["group"]) or None
     settings["run.env"] = read_env(options["env"]) or None
     settings["run.retry_on"] = split_lists(options["retry_on"]) or None
+    settings["run.fail_on"] = options["fail_on"] or None
     settings["run.secrets"] = check_secrets(split_lists(options["secret"])) or None
     return settings
 

@@ -27,8 +27,15 @@ class RunSettings(Struct, frozen=True, kw_only=True):
     on: Annotated[str, _about("where runs go: local, or aws:i-… for an instance")] = "local"
     retries: Annotated[int, _about("attempts after the first")] = 0
     retry_on: Annotated[
-        tuple[str, ...], _about("what is tried again: interruption, lost, exit, exit:STATUS")
-    ] = ("interruption", "lost", "exit")
+        tuple[str, ...],
+        _about("what is tried again: interruption, lost, exit, exit:STATUS, hang, oom, gpu-lost"),
+    ] = ("interruption", "lost", "exit", "hang", "gpu-lost")
+    hang_timeout: Annotated[
+        timedelta | None, _about("ends a script that neither prints nor saves for so long")
+    ] = None
+    fail_on: Annotated[
+        tuple[Literal["nan"], ...], _about("ends a script whose loss in the log is no number: nan")
+    ] = ()
     grace: Annotated[timedelta, _about("from the stop signal to SIGKILL")] = timedelta(seconds=30)
     stop_signal: Annotated[
         Literal["SIGTERM", "SIGINT", "SIGHUP", "SIGUSR1", "SIGUSR2"],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from datetime import timedelta
 
 from runctl.engine.session import Session
 from runctl.model.codec import escape_name
@@ -59,13 +60,19 @@ def _topics(session: Session, run: Run) -> Iterator[tuple[str, dict[str, str | N
             "retries": str(spec.limits.retries),
             "retry on": ", ".join(spec.limits.retry_on),
             "stop signal": spec.limits.stop_signal,
-            "max time": format_duration(spec.limits.max_time) if spec.limits.max_time else None,
+            "max time": _duration(spec.limits.max_time),
+            "hang timeout": _duration(spec.limits.hang_timeout),
+            "fail on": ", ".join(spec.limits.fail_on) or None,
         },
     )
     if last is not None and last.environment is not None:
         yield "environment", _environment(last.environment)
         yield "packages", _packages(last.environment)
     yield "result", _result(run)
+
+
+def _duration(limit: timedelta | None) -> str | None:
+    return format_duration(limit) if limit is not None else None
 
 
 def _environment(ready: EnvironmentReady) -> dict[str, str | None]:

@@ -68,6 +68,8 @@ def _details(last: Attempt) -> dict[str, object]:
     details: dict[str, object] = {}
     if last.exit is not None:
         details |= {"status": last.exit.status, "signal": last.exit.signal}
+    if last.trouble is not None:
+        details["trouble"] = last.trouble.value
     if last.end is not None and last.end.phase is not None:
         details["phase"] = last.end.phase.value
     return details

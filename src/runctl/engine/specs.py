@@ -51,6 +51,8 @@ def make_spec(prepared: Prepared, session: Session) -> Spec:
             stop_signal=settings.run.stop_signal,
             retries=settings.run.retries,
             retry_on=check_retry_on(settings.run.retry_on),
+            hang_timeout=settings.run.hang_timeout,
+            fail_on=settings.run.fail_on,
         ),
         gpus=request.gpus,
         data=request.data,

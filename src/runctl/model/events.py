@@ -29,7 +29,18 @@ class Cause(enum.StrEnum):
     LIMIT = "limit"
     LOST = "lost"  # whoever reaps the command is gone: its status cannot be known
     INTERRUPTED = "interrupted"  # the provider takes the instance back, and has said so
+    TROUBLE = "trouble"  # the command was ended for what it did, or did not do
     SUPERSEDED = "superseded"
+
+
+class Trouble(enum.StrEnum):
+    """What went wrong with the command, where that has a name."""
+
+    OOM = "oom"  # memory ran out
+    HANG = "hang"  # no output and no checkpoint for as long as was allowed
+    NAN = "nan"  # its loss was no number
+    DISK_FULL = "disk-full"
+    GPU_LOST = "gpu-lost"  # the driver cannot reach it any more
 
 
 class ExitRecord(Value, frozen=True, kw_only=True):
@@ -118,12 +129,13 @@ class InterruptionNoticed(Value, frozen=True, kw_only=True, tag="interruption_no
 
 
 class StopBegun(Value, frozen=True, kw_only=True, tag="stop_begun"):
-    """``signal`` was sent (or SIGKILL, where ``is_now``)."""
+    """``signal`` was sent (or SIGKILL, where ``is_now``); ``trouble`` is why, where it is one."""
 
     cause: Cause
     reason: str
     is_now: bool
     signal: str = "SIGTERM"
+    trouble: Trouble | None = None
 
 
 class Warned(Value, frozen=True, kw_only=True, tag="warned"):
@@ -132,7 +144,11 @@ class Warned(Value, frozen=True, kw_only=True, tag="warned"):
 
 
 class CommandExited(Value, frozen=True, kw_only=True, tag="command_exited"):
+    """How the command ended; ``advice`` says of its ``trouble`` what is known, and what helps."""
+
     exit: ExitRecord
+    trouble: Trouble | None = None
+    advice: str = ""
 
 
 class OutputsStored(Value, frozen=True, kw_only=True, tag="outputs_stored"):

@@ -32,6 +32,7 @@ from runctl.model.events import (
     PhaseStarted,
     ResumeChosen,
     StopBegun,
+    Trouble,
     Warned,
 )
 from runctl.model.instance import Rental
@@ -97,6 +98,7 @@ class Attempt(Value, frozen=True, kw_only=True):
     interruption: InterruptionNoticed | None = None
     stop: StopBegun | None = None
     exit: ExitRecord | None = None
+    trouble: Trouble | None = None
     end: AttemptEnded | None = None
     updated_at: datetime | None = None
 
@@ -210,12 +212,12 @@ def next_actions(run: Run) -> tuple[Action, ...]:
     last = run.last
     if last is None or last.end is None or last.state is State.SUCCEEDED:
         return ()
-    if not is_retried(last.end.cause, last.exit, run.spec.limits.retry_on):
+    if not is_retried(last.end.cause, last.exit, run.spec.limits.retry_on, last.trouble):
         return ()
     if not run.has_retries_left:
         return ()
     reason = f"attempt {last.number}: {last.state.value}"
-    is_here = last.end.cause is not Cause.INTERRUPTED
+    is_here = last.end.cause is not Cause.INTERRUPTED and last.trouble is not Trouble.GPU_LOST
     return (Relaunch(attempt=last.number + 1, reason=reason, is_here=is_here),)
 
 
@@ -248,6 +250,7 @@ _ENDED_AS = {
     Cause.LOST: State.LOST,
     Cause.SUPERSEDED: State.LOST,
     Cause.INTERRUPTED: State.INTERRUPTED,
+    Cause.TROUBLE: State.FAILED,
 }
 
 
@@ -274,6 +277,6 @@ _CHANGES: dict[type, Callable[[Attempt, Any], dict[str, object]]] = {
     Warned: lambda a, b: {"warnings": (*a.warnings, b)},
     InterruptionNoticed: lambda _, b: {"interruption": b},
     StopBegun: lambda _, b: {"stop": b, "state": State.STOPPING},
-    CommandExited: lambda _, b: {"exit": b.exit},
+    CommandExited: lambda _, b: {"exit": b.exit, "trouble": b.trouble},
     AttemptEnded: lambda a, b: {"end": b, "state": _final_state(a, b)},
 }

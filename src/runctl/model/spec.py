@@ -77,13 +77,16 @@ class Limits(Value, frozen=True, kw_only=True):
     """What ends the run; sums over all attempts. ``stop_signal`` asks the script to end.
 
     ``retry_on``: what is retried, as ``--retry-on`` has it; see ``model.retrying``.
+    ``hang_timeout``: for so long it may neither print nor save; ``fail_on``: ``nan``, or nothing.
     """
 
     max_time: timedelta | None = None
     grace: timedelta = timedelta(seconds=30)
     stop_signal: str = "SIGTERM"
     retries: int = 0
-    retry_on: tuple[str, ...] = ("interruption", "lost", "exit")
+    retry_on: tuple[str, ...] = ("interruption", "lost", "exit", "hang", "gpu-lost")
+    hang_timeout: timedelta | None = None
+    fail_on: tuple[str, ...] = ()
 
 
 class Spec(Record, frozen=True, kw_only=True):
