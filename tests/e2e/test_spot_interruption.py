@@ -27,6 +27,8 @@ TYPE = "m5.large"
 NOTICE_S = 20.0
 SIGNALLED_S = 2.0
 """From the notice to the signal, at most: what is promised."""
+KNOWN_S = 5.0
+"""From the provider's word that an instance has ended to ours, at most, to who follows its run."""
 RENTED = ("--on", f"aws:{TYPE}", "--spot", "--yes", "--no-install")
 STEPS = 60
 SCRIPT = """\
@@ -142,6 +144,33 @@ def test_what_does_not_loses_no_more_than_since_its_last_checkpoint(
     report = trainee.told("report", run_id)
     assert report["steps_redone"] == end["last_step"] - end["durable_step"]
     assert [one["state"] for one in report["attempts"]] == ["interrupted", "succeeded"]
+
+
+def test_an_instance_that_ends_without_a_word_is_known_at_once(
+    trainee: Trainee, cloud: Cloud
+) -> None:
+    """Nothing on it is asked: it is killed, and who follows the run goes on at once."""
+    trainee.write("steps.py", SCRIPT)
+    words = (*RENTED, "--retries", "1", "--", str(STEPS), "plain")
+    with trainee.typing("train", "steps.py", *words) as typed:
+        trainee.wait_for("the run", trainee.run_ids)
+        [run_id] = trainee.run_ids()
+        trainee.wait_for("a checkpoint", lambda: trainee.committed_files(run_id))
+        [ident] = [str(one["InstanceId"]) for one in trainee.instances("running")]
+        trainee.ec2.terminate_instances(InstanceIds=[ident])
+        trainee.wait_for("the provider's word", lambda: trainee.instances("terminated"))
+        ended_at = time.monotonic()
+        assert typed.stderr is not None
+        lines = iter(typed.stderr.readline, b"")
+        assert any(b"attempt 1: lost; going on with attempt 2" in line for line in lines)
+        took_s = time.monotonic() - ended_at
+        (trainee.home.parent / "known-s").write_text(f"{took_s:.2f}\n")
+        assert took_s <= KNOWN_S
+        typed.communicate(timeout=PATIENCE_S)
+    assert typed.returncode == 0
+    assert weights_of(trainee, run_id) == undisturbed()
+    trainee.wait_for("the end of both instances", lambda: not trainee.instances(*LIVING))
+    trainee.check_nothing_is_left()
 
 
 def check_end(user: Trainee, run_id: str, step: int) -> None:

@@ -28,9 +28,10 @@ from runctl.model.events import (
     Request,
     RequestKind,
 )
-from runctl.model.instance import Rental
+from runctl.model.instance import InstanceState, Rental
 from runctl.model.run import Run, State
 from runctl.model.terms import Terms
+from tests.instances import FakeProvider, make_instance
 from tests.records import NOW, RUN_ID, make_claim, make_event, make_exit
 from tests.unit.test_engine_looking import STARTED, World
 from tests.unit.test_relaunching import INTERRUPTED, RETRIED, add, due
@@ -189,3 +190,28 @@ class Absent:
 
     def describe(self, ident: str) -> None:
         raise NotFoundError(f"there is no {ident}")
+
+
+@pytest.mark.parametrize(
+    ("state", "has_ended"),
+    [
+        (InstanceState.RUNNING, False),
+        (InstanceState.ENDING, False),  # it may still store what it has
+        (InstanceState.STOPPED, False),
+        (InstanceState.TERMINATED, True),
+        (None, False),  # not known yet, or any more: its silence will tell
+    ],
+)
+def test_an_end_that_the_provider_tells_is_believed_at_once(
+    session: Session,
+    monkeypatch: pytest.MonkeyPatch,
+    state: InstanceState | None,
+    has_ended: bool,
+) -> None:
+    """However fresh its last sign of life is."""
+    run = add(session, STARTED)
+    known = [] if state is None else [make_instance("i-1", state=state)]
+    monkeypatch.setattr(there, "provider_of", lambda *_: FakeProvider(known))
+    assert there.is_alive(session, run)
+    assert there.has_ended(session, run) is has_ended
+    assert there.is_alive(session, run) is not has_ended

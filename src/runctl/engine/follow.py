@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 
-from runctl.engine.instances import is_alive, is_revivable, start_attempt
+from runctl.engine.instances import has_ended, is_alive, is_revivable, start_attempt
 from runctl.engine.outcome import judge
 from runctl.engine.session import Session
 from runctl.engine.tail import Tail
@@ -16,6 +16,8 @@ from runctl.model.views import EventSeen, LogData, RunOver, Update
 from runctl.store.logs import Log
 from runctl.store.pace import pace_of
 
+ASK_S = 3.0
+"""Of a run that shows nothing new the provider is asked so often: its instance may have ended."""
 GoOn = Callable[[str], Run | None]
 
 
@@ -49,7 +51,9 @@ class Follower:
         """Yield what happens, until the run is over; the log's end comes before its events."""
         began = time.monotonic()
         while True:
-            yield from self._catch_up()
+            for update in self._catch_up():
+                self._watch.hear()
+                yield update
             over = self._watch.find_end()
             if over is not None:
                 yield from self._catch_up()
@@ -88,9 +92,13 @@ class _Watch:
         self._run_id = run_id
         self._is_owner = is_owner  # who launched it also revives it
         self._go_on = go_on
-        self._judged_at = time.monotonic()
+        self._judged_at = self._heard_at = self._asked_at = time.monotonic()
         self.pace = pace_of(session.ledger.objects.url)
         self.tail = Tail(session.ledger, run_id)
+
+    def hear(self) -> None:
+        """Note that the run has shown something new."""
+        self._heard_at = time.monotonic()
 
     def find_end(self) -> Run | None:
         """Return the run if it is over and no further attempt is about to be claimed."""
@@ -100,10 +108,20 @@ class _Watch:
             if will_go_on or is_claimed or self._is_taken_on():
                 return None
             return self._session.ledger.load(self._run_id)
-        if time.monotonic() - self._judged_at < self.pace.judge_s:
+        if not self._is_time_to_judge():
             return None
         self._judged_at = time.monotonic()
         return self._judge()
+
+    def _is_time_to_judge(self) -> bool:
+        """Tell whether it is, or whether the instance has ended meanwhile: to ask that is free."""
+        now = time.monotonic()
+        if now - self._judged_at >= self.pace.judge_s:
+            return True
+        if now - max(self._heard_at, self._asked_at) < ASK_S:
+            return False
+        self._asked_at = now
+        return has_ended(self._session, self.tail.run)
 
     def _judge(self) -> Run | None:
         """Return the run if its processes are gone, and it will never tell its end."""
@@ -142,7 +160,8 @@ def wait(session: Session, run_id: str, timeout: timedelta | None) -> Run:
     watch = _Watch(session, run_id, is_owner=False)
     began = time.monotonic()
     while True:
-        watch.tail.new_events()
+        if watch.tail.new_events():
+            watch.hear()
         while watch.tail.advance_attempt():
             watch.tail.new_events()
         over = watch.find_end()

@@ -32,6 +32,8 @@ class _Ground(Protocol):
 
     def has_started(self, session: Session, run: Run) -> bool: ...
 
+    def has_ended(self, session: Session, run: Run) -> bool: ...
+
 
 def _ground(session: Session, spec: Spec) -> _Ground:
     if provider_of(session, spec).is_here:
@@ -78,6 +80,11 @@ def is_alive(session: Session, run: Run) -> bool:
 def has_started(session: Session, run: Run) -> bool:
     """Tell whether the command of the last attempt was ever started, and can be asked for."""
     return _ground(session, run.spec).has_started(session, run)
+
+
+def has_ended(session: Session, run: Run) -> bool:
+    """Tell whether the last attempt's instance has ended, by its provider's own word."""
+    return _ground(session, run.spec).has_ended(session, run)
 
 
 def is_revivable(session: Session, run: Run) -> bool:

@@ -33,6 +33,7 @@ class Session:
     """Settings, ledger, and the ways to the world outside: clock, chance, environment.
 
     ``account`` gives the account of AWS that the settings name: one, for its clients take time.
+    ``ended``: the instances of which their provider has said so; they never run again.
     """
 
     config: Config
@@ -44,6 +45,7 @@ class Session:
     bucket: BucketPlan | None = None
     clock: Callable[[], datetime] = utc_now
     chance: Callable[[int], bytes] = field(default=os.urandom)
+    ended: set[str] = field(default_factory=set)
 
     def nonce(self) -> str:
         return self.chance(8).hex()

@@ -18,7 +18,7 @@ from runctl.engine.arrival.parts import LinkedObjects
 from runctl.engine.indexes import collect_indexes
 from runctl.engine.session import Session, connect, provider_of
 from runctl.engine.staging import stage_wheels
-from runctl.errors import AuthError, ConfigError, NotFoundError, TransportError
+from runctl.errors import AuthError, ConfigError, NotFoundError, RunctlError, TransportError
 from runctl.model.instance import InstanceState
 from runctl.model.run import Attempt, Run
 from runctl.model.spec import Spec
@@ -108,7 +108,7 @@ def is_alive(session: Session, run: Run) -> bool:
     One sign of life that is missing asks the cloud whether there is an instance, two more ask
     the instance itself. Where it runs and does not answer nothing is known, and nothing is judged.
     """
-    if run.last is None:
+    if run.last is None or run.last.instance in session.ended:
         return False
     silence = _silence(session, run, run.last)
     if silence <= FRESH_TIME:
@@ -122,6 +122,20 @@ def is_alive(session: Session, run: Run) -> bool:
     except TransportError:
         return True
     return bool(found.get("is_reaper_alive") or found.get("is_agent_alive"))
+
+
+def has_ended(session: Session, run: Run) -> bool:
+    """Ask the provider whether it has ended the last attempt's instance; False where unknown.
+
+    One that is about to end may still store what it has: its silence tells when that is over.
+    """
+    if run.last is None:
+        return False
+    with suppress(RunctlError):
+        found = provider_of(session, run.spec).describe(run.last.instance)
+        if found.state is InstanceState.TERMINATED:
+            session.ended.add(run.last.instance)
+    return run.last.instance in session.ended
 
 
 def has_started(session: Session, run: Run) -> bool:
