@@ -5,6 +5,7 @@ folder and environment.
 
 ``python -m runctl.agent outputs FOLDER``: tell what the training has written so far.
 ``python -m runctl.agent start < ORDER``: start an attempt on an instance that the agent is on.
+``python -m runctl.agent boot``: take up what a reboot of the instance has cut off.
 ``python -m runctl.agent probe RUN ATTEMPT``: tell who is alive of an attempt there.
 """
 
@@ -14,7 +15,7 @@ import os
 import sys
 from pathlib import Path
 
-from runctl.agent import reaper
+from runctl.agent import reaper, reboot
 from runctl.agent.folder import AttemptFolder
 from runctl.agent.ledger_access import open_ledger
 from runctl.agent.link import ReaperLink
@@ -43,9 +44,13 @@ def supervise(folder: AttemptFolder, read_descriptor: int, write_descriptor: int
     ledger = open_ledger(plan)
     link = ReaperLink(read_descriptor, write_descriptor)
     Supervisor(folder, plan, ledger.spec(plan.run_id), ledger, link).run()
+    link.wait(0)
+    if plan.is_taken_up and link.has_said("terminate"):
+        return 0  # the instance goes down: what comes next does so after its boot
     Relauncher(plan, folder, ledger).run()
     forget_secrets(folder)
     ask_for_end(plan, folder, ledger)
+    reboot.forget(plan)
     return 0
 
 
@@ -88,11 +93,20 @@ def tell_outputs(folder: AttemptFolder) -> int:
     return 0
 
 
+def take_up() -> int:
+    """Start what was cut off; the boot's log has how that went."""
+    answers = reboot.take_up(reboot.instance_root(os.environ))
+    sys.stdout.write("".join(f"{answer}\n" for answer in answers))
+    return 0
+
+
 def main(argv: list[str]) -> int:
     if argv[1] in ("start", "probe"):
         from runctl.agent import elsewhere  # noqa: PLC0415 - no agent needs it
 
         return elsewhere.main() if argv[1] == "start" else elsewhere.probe(*argv[2:4])
+    if argv[1] == "boot":
+        return take_up()
     if argv[1] == "outputs":
         return tell_outputs(AttemptFolder(Path(argv[2])))
     if argv[1] == "exec":

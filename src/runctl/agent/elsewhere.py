@@ -8,11 +8,13 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
+from runctl.agent import boot_hook, reboot
 from runctl.agent.arrival import find_base_python, make_order, reaper_command
 from runctl.agent.environment.settings import StagedWheel
 from runctl.agent.folder import AttemptFolder
 from runctl.agent.machine_end import take_back
 from runctl.agent.plan import BucketPlan, Plan, read_plan
+from runctl.agent.reboot import instance_root
 from runctl.model.codec import Record, decode
 
 
@@ -36,16 +38,32 @@ class StartOrder(Record, frozen=True, kw_only=True):
     wheels: tuple[StagedWheel, ...] | None = None
 
 
-def instance_root(environ: Mapping[str, str]) -> Path:
-    """Return the folder of the login user where attempts live."""
-    return Path(environ["HOME"]) / ".runctl" / "instance"
-
-
 def start(order: bytes, environ: Mapping[str, str]) -> int:
     """Start an attempt; the reaper's answer goes to standard output."""
     wish = decode(order, StartOrder, key="the order")
     take_back(instance_root(environ))
-    plan = Plan(
+    plan = _plan(wish, environ)
+    asked = make_order(plan, wish.secrets, gpus=wish.gpus, is_queued=wish.is_queued)
+    boot_hook.enter_own_scope(f"{wish.run_id}-{wish.attempt}")
+    return _start(plan, asked, environ)
+
+
+def _start(plan: Plan, order: bytes, environ: Mapping[str, str]) -> int:
+    command = reaper_command(sys.executable, "start")
+    if plan.is_taken_up:
+        reboot.remember(plan, command, order, environ)
+    done = subprocess.run(
+        command, input=order, stdout=subprocess.PIPE, check=False, env=dict(environ)
+    )
+    if not AttemptFolder.of(Path(plan.instance_root), plan.run_id, plan.attempt).plan.exists():
+        reboot.forget(plan)  # it was refused
+    sys.stdout.buffer.write(done.stdout)
+    sys.stdout.flush()
+    return done.returncode
+
+
+def _plan(wish: StartOrder, environ: Mapping[str, str]) -> Plan:
+    return Plan(
         run_id=wish.run_id,
         attempt=wish.attempt,
         instance=wish.instance,
@@ -55,13 +73,10 @@ def start(order: bytes, environ: Mapping[str, str]) -> int:
         is_exclusive=wish.is_exclusive,
         ends_instance=wish.ends_instance,
         is_spot=wish.is_spot,
+        is_taken_up=boot_hook.install(instance_root(environ)),
         bucket=wish.bucket,
         wheels=wish.wheels or _wheels_of_before(wish, instance_root(environ)),
     )
-    asked = make_order(plan, wish.secrets, gpus=wish.gpus, is_queued=wish.is_queued)
-    return subprocess.run(
-        reaper_command(sys.executable, "start"), input=asked, check=False, env=dict(environ)
-    ).returncode
 
 
 def _wheels_of_before(wish: StartOrder, root: Path) -> tuple[StagedWheel, ...] | None:

@@ -30,6 +30,7 @@ class Plan(Record, frozen=True, kw_only=True):
     ``wheels``: those that were sent for its environment; None where an index is asked.
     ``data``: how the run's data and outputs in S3 are reached where the ledger is not there.
     ``is_spot``: its provider may take it back, and says so before.
+    ``is_taken_up``: it is started again when the instance comes back from a reboot.
     """
 
     run_id: str
@@ -41,6 +42,7 @@ class Plan(Record, frozen=True, kw_only=True):
     is_exclusive: bool = False
     ends_instance: bool = False
     is_spot: bool = False
+    is_taken_up: bool = False
     bucket: BucketPlan | None = None
     data: BucketPlan | None = None
     wheels: tuple[StagedWheel, ...] | None = None

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from dataclasses import dataclass
 
 import msgspec
 
-from runctl.agent import reaper
+from runctl.agent import reaper, reboot
 from runctl.agent.arrival import make_order, read_answer, reaper_command
 from runctl.agent.folder import AttemptFolder
 from runctl.agent.plan import Plan
@@ -64,7 +65,8 @@ class Relauncher:
         secrets = reaper.read_json(str(self.folder.secrets)) or {}
         # Queued: the locks are free as soon as this attempt's reaper is gone.
         order = make_order(plan, secrets, gpus=run.spec.gpus, is_queued=True)
-        answer = subprocess.run(
-            reaper_command(sys.executable, "start"), input=order, capture_output=True, check=True
-        )
+        command = reaper_command(sys.executable, "start")
+        if plan.is_taken_up:
+            reboot.remember(plan, command, order, os.environ)
+        answer = subprocess.run(command, input=order, capture_output=True, check=True)
         read_answer(answer.stdout)

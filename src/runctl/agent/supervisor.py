@@ -212,7 +212,7 @@ class Supervisor:
             if self._link.has_said("full"):
                 raise PhaseFailed("the command was not started: the instance's disk is full")
             if self._link.has_said("terminate"):
-                self._orders.give(Order(Cause.STOP, "the machine or its user ended the reaper"))
+                self._orders.give(self._order_to_go_down())
             stopper.enforce(self._orders.current)
         self._tell_started()
         return self._tell_exit()
@@ -227,6 +227,12 @@ class Supervisor:
             HangWatch(limits.hang_timeout, output, folders, self._orders, dump).look,
             LossWatch(output, self._orders, is_on="nan" in limits.fail_on).look,
         ]
+
+    def _order_to_go_down(self) -> Order:
+        """What is taken up after a reboot was not ended by anybody who meant it."""
+        if self._plan.is_taken_up:
+            return Order(Cause.LOST, "the instance was going down")
+        return Order(Cause.STOP, "the machine or its user ended the reaper")
 
     def _has_exited(self) -> bool:
         return self._link.has_said("exited") or (self._link.is_gone and self._folder.exit.exists())
@@ -252,6 +258,9 @@ class Supervisor:
             self._journal.append(told)
         if stop is not None:
             return AttemptEnded(cause=stop.cause, message=_join(stop.reason, told.advice))
+        if told.exit.was_told_to_end:  # whoever went down took this agent along
+            order = self._order_to_go_down()
+            return AttemptEnded(cause=order.cause, message=order.reason)
         return AttemptEnded(cause=Cause.EXIT, message=_join(explain_exit(told), told.advice))
 
     def _end_bereaved(self) -> AttemptEnded:
@@ -281,11 +290,10 @@ class Supervisor:
                 end = self._publish(end)
                 end = self._cut_short(end) or end
         self._mailbox.finish()
-        seconds = time.monotonic() - self._born_monotonic()
         durable_step = self._durable_step()
         return msgspec.structs.replace(
             end,
-            seconds=max(0.0, seconds),
+            seconds=reaper.read_age_s(str(self._folder.path)),
             log_bytes=self._shipper.shipped_bytes,
             last_step=find_last_step(self._folder.output, durable_step),
             durable_step=durable_step,
@@ -391,15 +399,11 @@ class Supervisor:
             return
         earlier = self._ledger.load(self._spec.run_id).attempts[: self._plan.attempt - 1]
         used_s = sum(attempt.end.seconds for attempt in earlier if attempt.end)
-        left_s = max_time.total_seconds() - used_s - (time.monotonic() - self._born_monotonic())
+        left_s = max_time.total_seconds() - used_s - reaper.read_age_s(str(self._folder.path))
         reason = f"--max-time {format_duration(max_time)} is used up"
         timer = threading.Timer(left_s, self._orders.give, [Order(Cause.LIMIT, reason)])
         timer.daemon = True
         timer.start()
-
-    def _born_monotonic(self) -> float:
-        birth = reaper.read_json(str(self._folder.path / reaper.BIRTH)) or {}
-        return min(time.monotonic(), float(birth.get("monotonic", time.monotonic())))
 
     def _is_command_alive(self) -> bool:
         started = reaper.read_json(str(self._folder.started))

@@ -55,6 +55,7 @@ class ExitRecord(Value, frozen=True, kw_only=True):
     cpu_seconds: float = 0.0
     is_core_dumped: bool = False
     leftover_processes: int = 0
+    was_told_to_end: bool = False  # all of it, by a SIGTERM to who reaped it, as a shutdown sends
     error: str | None = None  # why the command could not be started
 
 

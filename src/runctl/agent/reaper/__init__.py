@@ -14,7 +14,6 @@ from runctl.agent.reaper.locks import is_locked, sign_lock, take_lock
 from runctl.agent.reaper.names import (
     AGENT_LOCK,
     AGENT_LOG,
-    BIRTH,
     COMMAND,
     EXIT,
     LOCK,
@@ -24,12 +23,11 @@ from runctl.agent.reaper.names import (
     STARTED,
 )
 from runctl.agent.reaper.processes import is_running, kill_command, start_ticks
-from runctl.agent.reaper.records import read_json, write_json
+from runctl.agent.reaper.records import read_age_s, read_json, write_json
 
 __all__ = [
     "AGENT_LOCK",
     "AGENT_LOG",
-    "BIRTH",
     "COMMAND",
     "EXIT",
     "LOCK",
@@ -40,6 +38,7 @@ __all__ = [
     "is_locked",
     "is_running",
     "kill_command",
+    "read_age_s",
     "read_json",
     "sign_lock",
     "start_ticks",

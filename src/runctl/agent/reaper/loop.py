@@ -246,7 +246,7 @@ class Reaper:
             "is_core_dumped": os.WCOREDUMP(status),
             "max_rss_bytes": usage.ru_maxrss * (1 if sys.platform == "darwin" else 1024),
             "cpu_seconds": usage.ru_utime + usage.ru_stime,
-        }
+        } | self.last_words()
         self.command_pid = 0
         self.unfinished = self.times() | exit_record
         # On disk first: the record must not wait for those who are slow to go.
@@ -254,6 +254,11 @@ class Reaper:
         grace_s = self.grace_s if self.is_stopping else LEFTOVER_GRACE_S
         self.polite_until = time.monotonic() + (0.0 if self.is_killing else grace_s)
         self.end_leftovers()
+
+    def last_words(self) -> Fields:
+        """Return what may be known only a little after the command's own end."""
+        told = {"was_told_to_end": self.is_told_to_end}
+        return told | {"leftover_processes": len(self.leftovers)}
 
     def times(self) -> Fields:
         seconds = time.monotonic() - self.started["monotonic"]
@@ -285,7 +290,7 @@ class Reaper:
         if not pids or now > self.polite_until + LEFTOVER_END_S:
             if sys.platform != "linux":  # there the group is all that can be known
                 kill(os.killpg, self.started["pid"], signal.SIGKILL)
-            self.finish(self.unfinished | {"leftover_processes": len(self.leftovers)})
+            self.finish(self.unfinished | self.last_words())
             return
         is_polite = now < self.polite_until
         for pid in pids - self.leftovers if is_polite else pids:

@@ -65,9 +65,29 @@ def read_json(path: str) -> Fields | None:
         return None
 
 
+def boot_id() -> str:
+    """Return what is another after each boot; empty where the system has none."""
+    try:
+        with open("/proc/sys/kernel/random/boot_id", encoding="ascii") as file:
+            return file.read().strip()
+    except OSError:
+        return ""
+
+
+def read_age_s(folder: str) -> float:
+    """Return for how long the attempt uses up its time; by the clock only across a reboot."""
+    birth = read_json(f"{folder}/{BIRTH}")
+    if birth is None:
+        return 0.0
+    is_same_boot = birth["boot"] == boot_id()
+    now, since = (time.monotonic(), "monotonic") if is_same_boot else (time.time(), "at")
+    return max(0.0, now - float(birth[since]))
+
+
 def note_birth(folder: str) -> None:
     """Note since when the attempt uses up its time."""
     try:
-        write_json(f"{folder}/{BIRTH}", {"monotonic": time.monotonic()})
+        now = {"monotonic": time.monotonic(), "at": time.time(), "boot": boot_id()}
+        write_json(f"{folder}/{BIRTH}", now)
     except OSError:  # a full disk: the time counts from when the agent looks
         pass
