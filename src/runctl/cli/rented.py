@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 IDLE_TIME = timedelta(minutes=15)
 """Ends what is rented for a run that never came, or whose agent is dead for good."""
 
+SPARE_TIME = timedelta(hours=1)
+"""Beyond --max-time, for what comes before the script, and for the last upload after it."""
+
 rented_options = together(
     renting_options,
     click.option("--keep", is_flag=True, help="Do not end the rented instance with the run."),
@@ -50,7 +53,9 @@ def wish_for(client: Client, options: Mapping[str, Any], target: str) -> Instanc
     """Return what is to be rented for a run on a target such as ``aws:g6.xlarge``."""
     named = target.partition(":")[2]
     wish = read_wish(client, options, types=(named,) if named else (), name=options.get("name"))
-    return _with_end(wish, is_kept=options["keep"])
+    if options["keep"]:
+        return wish
+    return _with_end(wish, client.config.values.run.max_time)
 
 
 def find_terms(
@@ -68,12 +73,13 @@ def find_terms(
     return wish, Terms(offers, screen.note, options["fallback"], asker(invocation))
 
 
-def _with_end(wish: InstanceWish, *, is_kept: bool) -> InstanceWish:
+def _with_end(wish: InstanceWish, max_time: timedelta | None) -> InstanceWish:
+    """Let the instance end with its run, and by itself where the run's own agent cannot end it."""
     from msgspec.structs import replace  # noqa: PLC0415
 
-    if is_kept:
-        return wish
-    return replace(wish, ends_on_request=True, idle_stop=wish.idle_stop or IDLE_TIME)
+    limits = [wish.ttl, None if max_time is None else max_time + SPARE_TIME]
+    ttl = min((limit for limit in limits if limit is not None), default=None)
+    return replace(wish, ends_on_request=True, idle_stop=wish.idle_stop or IDLE_TIME, ttl=ttl)
 
 
 def check_unrented(
