@@ -23,7 +23,7 @@ def own_blob(scene: Scene, manifest: dict[str, Any], others: list[dict[str, Any]
     """Return a blob of this checkpoint that no other has."""
     taken = {part["sha256"] for one in others for file in one["files"] for part in file["parts"]}
     own = {part["sha256"] for file in manifest["files"] for part in file["parts"]} - taken
-    return scene.ledger / "blobs" / min(own)
+    return scene.ledger / "blobs" / str(min(own))
 
 
 def flip(blob: Path) -> None:
