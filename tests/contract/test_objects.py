@@ -10,9 +10,10 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from obstore.exceptions import GenericError
 from obstore.store import MemoryStore, S3Store
 
-from runctl.errors import TransportError
+from runctl.errors import ObjectExists, TransportError
 from runctl.store.bucket import BucketObjects
 from runctl.store.folder import FolderObjects
 from runctl.store.objects import Objects
@@ -112,6 +113,24 @@ def test_a_bucket_that_cannot_be_reached_is_an_error_of_ours() -> None:
     for verb in verbs:
         with pytest.raises(TransportError, match="s3://absent did not answer"):
             verb("a")
+
+
+@pytest.mark.parametrize("is_there", [True, False])
+def test_a_create_whose_connection_breaks_again_and_again_is_held_against_what_is_there(
+    monkeypatch: pytest.MonkeyPatch, is_there: bool
+) -> None:
+    """S3 may refuse a large body before it has read it, and hang up: its answer is lost."""
+    bucket = MemoryStore()
+    objects = BucketObjects(bucket, "s3://b")
+    if is_there:
+        objects.put("a", b"first")
+
+    def hang_up(*_: object, **__: object) -> None:
+        raise GenericError("HTTP error: error sending request")
+
+    monkeypatch.setattr("obstore.put", hang_up)
+    with pytest.raises(ObjectExists if is_there else TransportError):
+        objects.put("a", b"second", create=True)
 
 
 class TestMemoryObjects(ObjectsContract):

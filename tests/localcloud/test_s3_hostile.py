@@ -229,6 +229,17 @@ def test_what_is_refused_early_need_not_be_sent(requests: Requests) -> None:
     assert b"<Code>NoSuchBucket</Code>" in answer
 
 
+def test_what_is_refused_early_is_told_to_who_goes_on_sending(requests: Requests) -> None:
+    """The answer is not lost in a reset, though nobody has read the body."""
+    target, body = "nobody-has-this/k", bytes(32 << 20)
+    head = requests.head("PUT", target, Content_Length=str(len(body)))
+    lines = "".join(f"{name}: {value}\r\n" for name, value in head.items())
+    host, _, port = requests.place.partition(":")
+    with socket.create_connection((host, int(port)), timeout=30) as stream:
+        stream.sendall(f"PUT /{target} HTTP/1.1\r\n{lines}\r\n".encode() + body)
+        assert stream.recv(65536).startswith(b"HTTP/1.1 404 ")
+
+
 def test_nobody_in_particular_is_refused(requests: Requests) -> None:
     for method, target in (("GET", ""), ("GET", BUCKET), ("GET", f"{BUCKET}/there"),
                            ("PUT", f"{BUCKET}/there"), ("DELETE", f"{BUCKET}/there"),

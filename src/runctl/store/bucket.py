@@ -11,7 +11,7 @@ import obstore
 from obstore.exceptions import BaseError
 from obstore.store import S3Store
 
-from runctl.errors import AuthError, ObjectMissing, TransportError
+from runctl.errors import AuthError, ObjectExists, ObjectMissing, TransportError
 from runctl.model.paths import check_prefix, check_relative
 from runctl.store.bucket_errors import refusal_of
 from runctl.store.objects import Bytes, ObjectInfo
@@ -54,7 +54,16 @@ class BucketObjects:
             self._put(key, content, "create")
         except TransportError:
             # obstore repeats what S3 refuses for now, but no create whose connection broke.
+            self._create_again(key, content)
+
+    def _create_again(self, key: str, content: bytes) -> None:
+        """Create; who refuses before he has read all may break the connection with his answer."""
+        try:
             self._put(key, content, "create")
+        except TransportError as error:
+            if self.head(key) is None:
+                raise
+            raise ObjectExists(f"{self._url}/{key} exists already", key=key) from error
 
     def _put(self, key: str, content: bytes, mode: Literal["create", "overwrite"]) -> None:
         bucket = self._bucket if len(content) <= QUICK_BYTES else self._patient

@@ -113,6 +113,13 @@ class ObjectsContract(ABC):
         assert "a" in caught.value.message
         assert objects.get("a") == b"first"
 
+    def test_create_refuses_a_large_body_as_well(self, objects: Objects) -> None:
+        """A server may refuse it before it has read all, and hang up."""
+        objects.put("a", b"first", create=True)
+        for _ in range(3):
+            with pytest.raises(ObjectExists):
+                objects.put("a", bytes(8 << 20), create=True)
+
     def test_create_is_refused_after_a_put_and_allowed_after_a_delete(
         self, objects: Objects
     ) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import socket
 import struct
+import time
 from collections.abc import Iterable
 from email.utils import formatdate
 from http import HTTPStatus
@@ -14,6 +15,7 @@ from runctl.localcloud.http.messages import FileSlice, FileSlices, Request, Resp
 HEAD_LIMIT_BYTES = 64 << 10
 _CHUNK = 1 << 18
 _DRAIN_LIMIT_BYTES = 1 << 20
+_LINGER_S = 5.0
 
 
 _SILENT = "the client has been silent for too long"
@@ -35,6 +37,7 @@ class Connection:
         self._socket = stream
         self._via = via
         self._buffer = bytearray()
+        self._is_reset = False
 
     def read_request(self) -> Request | None:
         """Return the next request; None where the client has hung up between two."""
@@ -143,6 +146,19 @@ class Connection:
         except BadRequest:
             return False  # what is left of it cannot be read, and need not be
 
+    def linger(self) -> None:
+        """Let the client read its answer before the end, and read what it sends till then.
+
+        A socket that is closed with bytes unread resets the connection, and the answer is lost:
+        https://www.rfc-editor.org/rfc/rfc9112#section-9.6.
+        """
+        if self._is_reset:
+            return
+        self._socket.shutdown(socket.SHUT_WR)
+        until = time.monotonic() + _LINGER_S
+        while time.monotonic() < until and self._socket.recv(_CHUNK):
+            pass
+
     def _send_body(self, body: _Body, cut_after: int | None) -> bool:
         if cut_after is not None:
             self._cut(body, cut_after)
@@ -181,6 +197,7 @@ class Connection:
 
     def _reset(self) -> None:
         """Let the connection end with a reset once it is closed."""
+        self._is_reset = True
         self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
 
 

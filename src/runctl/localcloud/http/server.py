@@ -63,6 +63,7 @@ class Server:
             connection = Connection(stream, via)
             while not self._is_closed and self._answer_one(connection):
                 pass
+            connection.linger()
 
     @contextmanager
     def _held(self, stream: socket.socket) -> Iterator[None]:
