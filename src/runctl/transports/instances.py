@@ -90,14 +90,14 @@ class Ways:
         known = self.folder / instance_id
         return SshTarget(
             host,
-            host_keys.pinned_user(known) or self._pin(instance_id, known),
+            host_keys.pinned_user(known) or self._pin(instance_id, instance, known),
             known,
             identity=self._identity(instance.get("KeyName")),
             control_folder=host_keys.control_folder(os.environ, os.getuid()),
             options=(f"HostKeyAlias={instance_id}",),
         )
 
-    def _pin(self, instance_id: str, known: Path) -> str:
+    def _pin(self, instance_id: str, instance: Mapping[str, Any], known: Path) -> str:
         """Pin what the console shows; return the login user."""
         end = time.monotonic() + CONSOLE_S
         while True:
@@ -107,11 +107,7 @@ class Ways:
                 host_keys.pin(known, instance_id, keys, user)
                 return user
             if time.monotonic() > end:
-                raise RefusedError(
-                    f"the console of {instance_id} does not show its host keys and its login user, "
-                    "and none is accepted unseen",
-                    hint="runctl config set --user aws.transport ssm",
-                )
+                raise _unseen(instance_id, instance)
             time.sleep(CONSOLE_PAUSE_S)
 
     def _identity(self, key_name: str | None) -> Path | None:
@@ -119,3 +115,15 @@ class Ways:
         names = (f"{key_name}.pem", key_name) if key_name and "/" not in key_name else ()
         places = (self.home / ".ssh" / name for name in names)
         return next((place for place in places if place.is_file()), None)
+
+
+def _unseen(instance_id: str, instance: Mapping[str, Any]) -> RefusedError:
+    has_key = "KeyName" in instance
+    why = "" if has_key else "; it was launched without a key pair, so that nothing may log in"
+    return RefusedError(
+        f"the console of {instance_id} does not show its host keys and its login user, "
+        f"and none is accepted unseen{why}",
+        hint="runctl config set --user aws.transport ssm"
+        if has_key
+        else "runctl ssh without --config and --transport ssh; or runctl aws create --key-name …",
+    )
