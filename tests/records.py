@@ -29,6 +29,7 @@ from runctl.model.events import (
     RequestKind,
     ResumeChosen,
     StopBegun,
+    VolumeMounted,
     Warned,
 )
 from runctl.model.ids import make_run_id
@@ -116,6 +117,9 @@ BODIES: list[Body] = [
     AttemptStarted(host="h", folder="/f", runctl_version="0", platform="Linux"),
     PhaseStarted(phase=Phase.CODE),
     PhaseFinished(phase=Phase.CODE, seconds=0.5, notes={"snapshot": SHA256}),
+    VolumeMounted(
+        volume_id="vol-1", path="/mnt/a", device="/dev/nvme1n1", file_system="ext4", uuid="u"
+    ),
     EnvironmentReady(
         python="/p", source="uv.lock", key="k", lock_hash=None, is_cached=True, packages={"a": "1"}
     ),

@@ -19,6 +19,7 @@ from runctl.errors import (
     TransportError,
 )
 from runctl.model.instance import Instance, Offer
+from runctl.model.terms import Terms
 from runctl.model.wish import InstanceWish
 from tests.instances import FakeProvider, make_instance, make_offer
 
@@ -54,7 +55,7 @@ def _session(folder: Path, region: str | None = None) -> Session:
 
 def _create(session: Session, provider: Lender, wish: InstanceWish = WISH) -> list[str]:
     told: list[str] = []
-    with creation(session, provider, wish, OFFERS, told.append) as rented:
+    with creation(session, provider, wish, Terms(OFFERS, told.append)) as rented:
         assert rented.instance.instance_id == "i-1"
         assert list((session.user_dir / "intents").iterdir())
     return told
@@ -72,7 +73,7 @@ def test_once_the_user_knows_nothing_is_left(tmp_path: Path) -> None:
 def test_what_the_user_is_told_of_is_settled_even_if_telling_fails(tmp_path: Path) -> None:
     with (
         pytest.raises(KeyboardInterrupt),
-        creation(_session(tmp_path), Lender(), WISH, OFFERS, lambda _: None),
+        creation(_session(tmp_path), Lender(), WISH, Terms(OFFERS)),
     ):
         raise KeyboardInterrupt
     assert _left(tmp_path) == []

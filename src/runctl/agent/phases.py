@@ -1,11 +1,11 @@
-"""The phases before the command: code, environment, data. Each can be done again."""
+"""The phases before the command: volumes, code, environment, data. Each can be done again."""
 
 from __future__ import annotations
 
 import os
 import shutil
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -36,6 +36,7 @@ from runctl.model.events import (
     Warned,
 )
 from runctl.model.spec import EnvironmentWish, Spec
+from runctl.model.volume import VolumePlace
 from runctl.store.blobs import Blobs
 from runctl.store.checkpoints import Checkpoints, Choice, fetch_newest, label_of
 from runctl.store.ledger import Ledger
@@ -99,6 +100,17 @@ class Phases:
             while not link.has_said("locked") and not link.is_gone:
                 self.check_halted()
                 link.wait(QUEUE_POLL_S)
+
+    def mount_volumes(self, places: Sequence[VolumePlace]) -> None:
+        """Mount what was attached for this attempt, and tell of it."""
+        if not places:
+            return
+        self.check_halted()
+        from runctl.agent.volumes import mount_volume  # noqa: PLC0415 - few runs have any
+
+        with self.phase(Phase.VOLUMES):
+            for place in places:
+                self._journal.append(mount_volume(place))
 
     def bring_code(self) -> None:
         """Unpack the snapshot beside its place, verified file by file; then move it there."""

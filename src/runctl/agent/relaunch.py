@@ -52,6 +52,7 @@ class Relauncher:
             claimed_at=utc_now(),
             instance=self.plan.instance,
             reason=action.reason,
+            volumes=run.attempts[-1].volumes,
         )
         record = next_claim(self.ledger, run, wanted)
         try:

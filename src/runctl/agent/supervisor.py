@@ -62,6 +62,7 @@ from runctl.model.events import (
 from runctl.model.progress import TAIL_BYTES, find_step
 from runctl.model.quantities import format_duration
 from runctl.model.spec import Spec
+from runctl.model.volume import VolumePlace
 from runctl.store.blobs import Blobs
 from runctl.store.checkpoints import Checkpoints
 from runctl.store.ledger import Ledger
@@ -152,7 +153,9 @@ class Supervisor:
             end = _phase_failed(error, self._phases.current)
         except Halted:
             end = self._halted()
-        return self._upload(end)
+        end = self._upload(end)
+        self._let_go_of_volumes()
+        return end
 
     def _greeting(self) -> AttemptStarted:
         return AttemptStarted(
@@ -176,6 +179,7 @@ class Supervisor:
             return self._run_command()
 
     def _prepare(self) -> None:
+        self._phases.mount_volumes(self._volumes)
         self._phases.bring_code()
         prepared = self._phases.prepare_environment(self._note_output)
         resume_from = self._phases.bring_data(self._checkpoints)
@@ -298,6 +302,20 @@ class Supervisor:
             last_step=find_last_step(self._folder.output, durable_step),
             durable_step=durable_step,
         )
+
+    @property
+    def _volumes(self) -> tuple[VolumePlace, ...]:
+        """What was attached for this attempt."""
+        return self._ledger.claims(self._spec.run_id)[self._plan.attempt - 1].volumes
+
+    def _let_go_of_volumes(self) -> None:
+        """Leave them whole, for the next instance that they are attached to."""
+        if not self._spec.volumes or self._is_superseded():
+            return
+        from runctl.agent.volumes import unmount_volumes  # noqa: PLC0415 - few runs have any
+
+        for problem in unmount_volumes(self._volumes):
+            self._journal.append(Warned(code="volumes", message=problem))
 
     def _cut_short(self, end: AttemptEnded) -> AttemptEnded | None:
         """Return the end of a success that could not be stored in time: it is to be done again."""

@@ -13,20 +13,23 @@ from runctl.cli.aws_options import wait_timeout_option
 from runctl.cli.command import Command
 from runctl.cli.consent import dry_run_option, yes_option
 from runctl.cli.invocation import Invocation, pass_invocation
+from runctl.cli.mounting import near_volumes, volume_option
 from runctl.cli.renting import agree, asker, price_lines, read_wish, renting_options
 from runctl.cli.renting import renting_settings as settings_of
-from runctl.errors import Interrupted
+from runctl.errors import Interrupted, RunctlError
 
 if TYPE_CHECKING:
-    from runctl.client import Instances
+    from runctl.client import Client, Instances
     from runctl.model.instance import Instance, Offer
     from runctl.model.setup import Finding
+    from runctl.model.volume import VolumeAsk
     from runctl.model.wish import InstanceWish
 
 
 @click.command(cls=Command)
 @click.argument("types", metavar="[TYPE]...", nargs=-1)
 @renting_options
+@volume_option
 @click.option("--name", help="How it is called.")
 @click.option("--wait", is_flag=True, help="Return once it answers a command.")
 @wait_timeout_option
@@ -45,10 +48,15 @@ def create(invocation: Invocation, /, types: tuple[str, ...], **options: Any) ->
 
     Killed and typed again it goes on with the instance that it has rented.
     """
+    from runctl.model.volume import read_volumes  # noqa: PLC0415
+
+    asks = read_volumes(options["volumes"])
     client = invocation.client(settings_of(options))
     instances, screen = client.instances(), invocation.screen
+    wish = read_wish(client, options, types=types, name=options["name"])
+    wish = near_volumes(invocation, client, wish, asks, is_strict=options["dry_run"])
     with screen.working("looking at what is needed, and for offers"):
-        wish = instances.complete(read_wish(client, options, types=types, name=options["name"]))
+        wish = instances.complete(wish)
         offers = instances.offers(wish)
         for finding in client.aws_setup().examine(wish):
             _tell(invocation, finding)
@@ -56,7 +64,7 @@ def create(invocation: Invocation, /, types: tuple[str, ...], **options: Any) ->
         _show_plan(invocation, offers, wish)
         return
     agree(invocation, offers, wish, is_given=options["yes"])
-    _rent(invocation, instances, offers, wish, options)
+    _rent(invocation, client, offers, wish, asks, options)
 
 
 def _tell(invocation: Invocation, finding: Finding) -> None:
@@ -69,12 +77,14 @@ def _tell(invocation: Invocation, finding: Finding) -> None:
 
 def _rent(
     invocation: Invocation,
-    instances: Instances,
+    client: Client,
     offers: Sequence[Offer],
     wish: InstanceWish,
+    asks: Sequence[VolumeAsk],
     options: Mapping[str, Any],
 ) -> None:
-    screen = invocation.screen
+    screen, instances = invocation.screen, client.instances()
+    is_ready = bool(options["wait"] or asks)
     with (
         _interruptible("it may be rented already", "type the same again: it is taken up"),
         instances.creation(
@@ -83,13 +93,29 @@ def _rent(
             fallback=options["fallback"],
             ask=asker(invocation),
             tell=screen.note,
+            volumes=asks,
         ) as rented,
     ):
         instance = rented.instance
-        if options["wait"]:
+        if is_ready:
             screen.note(f"{instance.instance_id} is rented; waiting until it answers")
             instance = _await(invocation, instances, instance, options["wait_timeout"])
-        _show(invocation, instance, is_ready=options["wait"])
+        _mount(invocation, client, asks, instance)
+        _show(invocation, instance, is_ready=is_ready)
+
+
+def _mount(
+    invocation: Invocation, client: Client, asks: Sequence[VolumeAsk], instance: Instance
+) -> None:
+    if not asks:
+        return
+    ident, screen = instance.instance_id, invocation.screen
+    try:
+        with screen.working("mounting the volumes"):
+            client.volumes().mount(asks, instance, screen.note)
+    except RunctlError:
+        screen.note(f"{ident} goes on without, and costs; to end it: runctl aws terminate {ident}")
+        raise
 
 
 def _await(

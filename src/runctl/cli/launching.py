@@ -11,6 +11,7 @@ import click
 
 from runctl.cli.consent import dry_run_option, yes_option
 from runctl.cli.invocation import Invocation
+from runctl.cli.mounting import agree_to_volumes, volume_option
 from runctl.cli.parameters import (
     Duration,
     check_secrets,
@@ -98,6 +99,7 @@ launch_options = together(
     click.option(
         "--output-s3", metavar="s3://…", help="Put checkpoints and outputs there as plain files."
     ),
+    volume_option,
     click.option("--gpus", metavar="0,1", help="The GPUs that the run claims."),
     click.option("--queue", is_flag=True, help="Wait where the GPUs are taken."),
     dry_run_option,
@@ -131,7 +133,17 @@ launch_options = together(
 def launch(invocation: Invocation, options: Mapping[str, Any]) -> None:
     """Plan, or start a run; follow it unless it was to be left alone."""
     client = invocation.client(collect_settings(options))
-    carry_out(invocation, client, read_request(options), options)
+    carry_out_there(invocation, client, read_request(options), options)
+
+
+def carry_out_there(
+    invocation: Invocation, client: Client, request: LaunchRequest, options: Mapping[str, Any]
+) -> None:
+    """Carry a request out on what is there, once the price of its new volumes is agreed to."""
+    if not options["dry_run"]:
+        target = client.config.values.run.on
+        agree_to_volumes(invocation, client, request.volumes, target, yes=options["yes"])
+    carry_out(invocation, client, request, options)
 
 
 def carry_out(
@@ -167,6 +179,7 @@ def make_terms(invocation: Invocation, terms: Terms | None, *, is_given: bool) -
 def read_request(options: Mapping[str, Any]) -> LaunchRequest:
     from runctl.model.data import check_place, read_sources  # noqa: PLC0415
     from runctl.model.views import LaunchRequest  # noqa: PLC0415
+    from runctl.model.volume import read_volumes  # noqa: PLC0415
 
     return LaunchRequest(
         script=options["script"],
@@ -182,6 +195,7 @@ def read_request(options: Mapping[str, Any]) -> LaunchRequest:
         data=read_sources(options["data"]),
         published_to=check_place(options["output_s3"]),
         is_fresh=options["refresh_env"],
+        volumes=read_volumes(options["volumes"]),
     )
 
 

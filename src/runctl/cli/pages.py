@@ -11,11 +11,13 @@ from runctl.cli.sentences import (
     tell_cost,
     tell_count,
     tell_exit,
+    tell_foresight,
     tell_seconds,
     tell_step,
     tell_words,
 )
 from runctl.cli.travel_pages import project_fact, travel_facts, travel_lines
+from runctl.model.events import VolumeMounted
 from runctl.model.hyperparams import format_hyperparams
 from runctl.model.instance import Rental
 from runctl.model.losses import AttemptLoss, Losses
@@ -42,6 +44,7 @@ def plan_page(plan: LaunchPlan) -> Iterable[str]:
             ("code", _tell_kept(plan.kept) if plan.kept else None),
             *travel_facts(plan),
             ("data", ", ".join(one.url for one in plan.data) or None),
+            *(("volume", tell_foresight(one)) for one in plan.volumes),
             ("published to", plan.published_to),
             ("environment", plan.environment),
             ("git", git),
@@ -101,6 +104,8 @@ def _attempt_facts(attempt: Attempt, loss: AttemptLoss) -> Iterator[Fact]:
         "phases",
         ", ".join(f"{p.phase.value} {tell_seconds(p.seconds)}" for p in attempt.phases) or None,
     )
+    for one in attempt.mounts:
+        yield "volume", _tell_mount(one)
     if attempt.end is None:
         yield "phase", attempt.phase.value if attempt.phase else None
         yield "process", str(attempt.pid) if attempt.pid is not None else None
@@ -119,6 +124,13 @@ def _attempt_facts(attempt: Attempt, loss: AttemptLoss) -> Iterator[Fact]:
     if attempt.end is not None:
         yield "end", attempt.end.message or None
         yield "hint", attempt.end.hint
+
+
+def _tell_mount(one: VolumeMounted) -> str:
+    words = [one.file_system]
+    words += ["read-only"] if one.is_read_only else []
+    words += ["made for it"] if one.was_formatted else []
+    return f"{one.volume_id} at {one.path}, {', '.join(words)}"
 
 
 def _tell_rental(rental: Rental) -> str:

@@ -10,6 +10,7 @@ import click
 
 from runctl.cli.invocation import Invocation
 from runctl.cli.launching import carry_out
+from runctl.cli.mounting import near_volumes
 from runctl.cli.parameters import together
 from runctl.cli.renting import agree, asker, price_lines, read_wish, renting_options
 from runctl.errors import UsageError
@@ -40,6 +41,7 @@ def rent_for(
     from msgspec.structs import replace  # noqa: PLC0415
 
     wish = wish_for(client, options, client.config.values.run.on)
+    wish = near_volumes(invocation, client, wish, request.volumes)
     wish, terms = find_terms(invocation, client, wish, options)
     if options["dry_run"]:
         for line in price_lines(terms.offers or (), wish):

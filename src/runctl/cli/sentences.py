@@ -24,8 +24,10 @@ from runctl.model.events import (
     ResumeChosen,
     StopBegun,
 )
+from runctl.model.money import format_cost
 from runctl.model.quantities import format_age, format_duration, format_size, format_usd
 from runctl.model.run import Run
+from runctl.model.volume import VolumeForesight
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 _DIGEST = re.compile(r"[0-9a-f]{64}")
@@ -165,3 +167,15 @@ def tell_summary(run: Run) -> str:
         *([cost] if (cost := tell_cost(run)) else []),
     ]
     return f"run {run.spec.name} {run.state.value}: {', '.join(parts)}"
+
+
+def tell_foresight(one: VolumeForesight) -> str:
+    """Say which volume will be where, and what a new one costs."""
+    ask, found = one.ask, one.volume
+    where = f"at {ask.path}{', read-only' if ask.is_read_only else ''}"
+    if found is not None:
+        name = f" ({found.name})" if found.name else ""
+        return f"{found.volume_id}{name}, {found.gib} GiB, {where}"
+    monthly = one.usd_per_month
+    price = "an unknown price" if monthly is None else format_cost(monthly)
+    return f"a new one of {ask.gib} GiB {where}: {price} a month, until you delete it"

@@ -9,7 +9,7 @@ import click
 from runctl.cli.command import Command
 from runctl.cli.invocation import Invocation, pass_invocation
 from runctl.cli.launching import (
-    carry_out,
+    carry_out_there,
     collect_settings,
     detach_option,
     launch_options,
@@ -42,6 +42,6 @@ def train(context: click.Context, invocation: Invocation, /, **options: Any) -> 
     request, target = read_request(options), client.config.values.run.on
     if not client.is_to_rent(target):
         check_unrented(context, target)
-        carry_out(invocation, client, request, options)
+        carry_out_there(invocation, client, request, options)
         return
     rent_for(invocation, client, request, options)

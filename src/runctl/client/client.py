@@ -418,7 +418,7 @@ class Client(Workplace):
         """Return the volumes of a provider, which outlive instances: to make, move and delete."""
         from runctl.client.volumes import Volumes  # noqa: PLC0415
 
-        return Volumes(self._session.provider(provider))
+        return Volumes(self._session, self._session.provider(provider))
 
     def aws_setup(self) -> AwsSetup:
         """Return what an owner needs in an account of AWS: to make, check and take away."""

@@ -16,6 +16,7 @@ from runctl.model.instance_views import (
     InstanceReport,
     ListedInstance,
 )
+from runctl.model.volume import VolumeAsk
 from runctl.model.wish import InstanceWish
 
 # Imported where they are used: a command pays only for what it does.
@@ -128,19 +129,20 @@ class Instances:
         fallback: Fallback = "none",
         ask: Ask | None = None,
         tell: Tell | None = None,
+        volumes: Sequence[VolumeAsk] = (),
     ) -> Iterator[Rented]:
         """Rent the first of the offers that can be had, and let the user know within.
 
         ``fallback`` is what happens where there is no spot: ``ask`` gets the question, if there is
         somebody to ask. ``tell`` gets a sentence for each offer that cannot be had. Who is killed
-        before the end and asks for the very same again gets the same instance.
+        before the end and asks for the very same again gets the same instance. ``volumes`` are
+        looked at before: ConflictError where another instance has one.
         """
         from runctl.engine.renting.creation import creation  # noqa: PLC0415
+        from runctl.model.terms import Terms  # noqa: PLC0415
 
-        say = tell or _say_nothing
-        with creation(
-            self._session, self._provider, wish, offers, say, fallback=fallback, ask=ask
-        ) as rented:
+        terms = Terms(offers, tell or _say_nothing, fallback, ask)
+        with creation(self._session, self._provider, wish, terms, volumes) as rented:
             yield rented
 
     def create(

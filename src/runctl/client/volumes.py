@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from runctl.errors import ConflictError
-from runctl.model.instance import Volume
-from runctl.model.wish import VolumeWish
+from runctl.model.instance import Instance, Volume
+from runctl.model.volume import VolumeAsk, VolumePlan
+from runctl.model.wish import InstanceWish, VolumeWish
 
 if TYPE_CHECKING:
+    from runctl.engine.session import Session
+    from runctl.model.terms import Tell
     from runctl.providers.api import Provider
 
 
@@ -20,9 +24,10 @@ class Volumes:
     owner tag is a RefusedError.
     """
 
-    def __init__(self, provider: Provider) -> None:
+    def __init__(self, session: Session, provider: Provider) -> None:
         from runctl.engine.volumes import changes_of  # noqa: PLC0415
 
+        self._session = session
         self._provider = provider
         self._changes = changes_of(provider)
 
@@ -64,8 +69,40 @@ class Volumes:
         return self._changes.attach_volume(self.find(reference).volume_id, found.instance_id)
 
     def detach(self, reference: str) -> Volume:
-        """Detach it; ConflictError where its instance does not let go of it."""
-        return self._changes.detach_volume(self.find(reference).volume_id)
+        """Unmount it where its instance answers, and detach it; ConflictError where it is in use.
+
+        The error names the process that uses it.
+        """
+        from runctl.engine.mounting import let_go  # noqa: PLC0415
+
+        return let_go(self._provider, self.find(reference))
+
+    # -- on instances
+
+    def foresee(
+        self, asks: Sequence[VolumeAsk], target: str, *, is_strict: bool = False
+    ) -> VolumePlan:
+        """Say which volumes are meant for a target such as ``aws:i-…`` or ``aws``, and their zone.
+
+        Raises NotFoundError, RefusedError for what is not ours, ConflictError where they cannot be
+        on one instance, or not on that which is named. ``is_strict``: no instance that is there
+        already may have what another one is to be rented for.
+        """
+        from runctl.engine.mounting import foresee  # noqa: PLC0415
+
+        return foresee(self._session, target, asks, is_strict=is_strict)
+
+    def near(self, wish: InstanceWish, plan: VolumePlan) -> InstanceWish:
+        """Return the wish for an instance in the zone of the volumes, or raise ConflictError."""
+        from runctl.engine.mounting import within  # noqa: PLC0415
+
+        return within(wish, plan)
+
+    def mount(self, asks: Sequence[VolumeAsk], instance: Instance, tell: Tell) -> None:
+        """Attach them to an instance that answers, make those that are new, and mount them."""
+        from runctl.engine.mounting import mount_all  # noqa: PLC0415
+
+        mount_all(self._provider, asks, instance, tell)
 
     def delete(self, reference: str, *, is_unprotected: bool = False) -> Volume:
         """Delete it, and return what it was; RefusedError where it is protected."""

@@ -17,7 +17,7 @@ from runctl.engine.concerns import require_acceptance
 from runctl.engine.instances import collect_secrets, is_revivable, start_attempt
 from runctl.engine.kept import plan_kept
 from runctl.engine.outcome import judge, lost_instance
-from runctl.engine.placing import Placement, claim_on, placed
+from runctl.engine.placing import Placement, claim_on, placed, with_volumes
 from runctl.engine.preparing import Prepared
 from runctl.engine.references import find_run
 from runctl.engine.renting.creation import asked_bytes, is_undecided
@@ -33,11 +33,12 @@ from runctl.model.spec import Spec
 from runctl.model.terms import Terms
 from runctl.model.travel import KeptCode
 from runctl.model.views import LaunchPlan, LaunchRequest
+from runctl.model.volume import VolumeForesight
 from runctl.project import git_state
 
 
 def describe(prepared: Prepared, session: Session, cwd: Path) -> LaunchPlan:
-    """Say what a launch would do."""
+    """Say what a launch would do, or raise what would stand in its way."""
     root, settings = prepared.root, prepared.settings
     kept, commit = prepared.kept, _git_of(prepared)
     if kept is None:
@@ -62,11 +63,22 @@ def describe(prepared: Prepared, session: Session, cwd: Path) -> LaunchPlan:
         environment=prepared.environment,
         data=prepared.request.data,
         published_to=prepared.request.published_to,
+        volumes=_foresee_volumes(prepared, session),
         git_commit=commit[0],
         is_dirty=commit[1],
         ledger=session.ledger.objects.url,
         settings={item.key: item.text for item in session.config.settings()},
     )
+
+
+def _foresee_volumes(prepared: Prepared, session: Session) -> tuple[VolumeForesight, ...]:
+    """Say which volumes are meant; nobody else may have them."""
+    if not prepared.request.volumes:
+        return ()
+    from runctl.engine.mounting import foresee  # noqa: PLC0415 - few runs have any
+
+    target = prepared.settings.run.on
+    return foresee(session, target, prepared.request.volumes, is_strict=True).volumes
 
 
 def _git_of(prepared: Prepared) -> tuple[str | None, bool | None]:
@@ -99,6 +111,8 @@ def launch(prepared: Prepared, session: Session, terms: Terms) -> Launched:
     if intent is not None:
         spec = with_id(spec, intent.token, prepared)
     try:
+        if intent is None or not intent.is_taken_up:
+            _foresee_volumes(prepared, session)  # before anything costs
         run_id = _launch(prepared, session, spec, intent, secrets, terms)
     except RunctlError as error:
         if intent is not None and not is_undecided(error):
@@ -167,7 +181,8 @@ def _is_same(run: Spec, asked: Spec) -> bool:
 def _what(spec: Spec) -> tuple[object, ...]:
     """Return what is asked for, but for how."""
     code, target = spec.code.snapshot, spec.target
-    return (spec.command, code, target, spec.wish, spec.data, spec.published_to)
+    wanted = (spec.wish, spec.data, spec.published_to, spec.volumes)
+    return (spec.command, code, target, *wanted)
 
 
 def _left_behind(session: Session, intent: Intent | None) -> Run | None:
@@ -183,7 +198,8 @@ def _launch_new(
     prepared: Prepared, session: Session, spec: Spec, secrets: Mapping[str, str], terms: Terms
 ) -> None:
     """Place attempt 1, and start it; a run is written only once there is a place for it."""
-    with placed(session, spec, 1, terms) as placement:
+    with placed(session, spec, 1, terms) as place:
+        placement = with_volumes(session, spec, place, (), terms.tell)
         if not session.ledger.has_spec(spec.run_id):
             session.ledger.create_run(spec)
         _begin_first(prepared, session, spec, placement, secrets)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from runctl.engine.naming import find_instance
@@ -13,9 +13,10 @@ from runctl.engine.session import Session, provider_of
 from runctl.errors import RefusedError, UsageError
 from runctl.model.events import Claim
 from runctl.model.instance import Instance, Rental
-from runctl.model.run import Run
+from runctl.model.run import Attempt, Run
 from runctl.model.spec import Spec
-from runctl.model.terms import Terms
+from runctl.model.terms import Tell, Terms
+from runctl.model.volume import VolumePlace
 from runctl.model.wish import InstanceWish
 from runctl.providers.api import Provider
 from runctl.store.ledger import next_claim
@@ -25,12 +26,14 @@ from runctl.store.ledger import next_claim
 class Placement:
     """``rental`` is what the attempt pays for; None where nothing is paid.
 
-    ``nonce``, if any, is that of the claim which is to be made at this place.
+    ``nonce``, if any, is that of the claim which is to be made at this place. ``volumes`` are
+    attached to the instance.
     """
 
     instance: str
     rental: Rental | None = None
     nonce: str = ""
+    volumes: tuple[VolumePlace, ...] = ()
 
 
 def is_to_rent(session: Session, target: str) -> bool:
@@ -57,7 +60,7 @@ def placed(session: Session, spec: Spec, attempt: int, terms: Terms) -> Iterator
     if spec.wish is None:
         yield on_instance(session, spec, _named(spec, provider))
         return
-    nonce, wish = session.nonce(), spec.wish
+    nonce, wish, terms = session.nonce(), *_near_volumes(provider, spec, spec.wish, attempt, terms)
 
     def is_taken(ident: str) -> bool:
         return _is_claimed_by_another(session, spec.run_id, attempt, nonce, ident)
@@ -66,6 +69,39 @@ def placed(session: Session, spec: Spec, attempt: int, terms: Terms) -> Iterator
         since = instance.launched_at or session.clock()
         rental = _rental(instance, since, ends_with_run=wish.ends_on_request)
         yield Placement(instance.instance_id, rental, nonce)
+
+
+def _near_volumes(
+    provider: Provider, spec: Spec, wish: InstanceWish, attempt: int, terms: Terms
+) -> tuple[InstanceWish, Terms]:
+    """Return what is rented in the zone of the run's volumes, where it has any."""
+    if not spec.volumes:
+        return wish, terms
+    from runctl.engine import mounting  # noqa: PLC0415 - few runs have any
+
+    stem = spec.run_id if attempt > 1 else None
+    plan = mounting.look(provider, spec.volumes, instances=None, stem=stem)
+    return mounting.within(wish, plan), mounting.terms_within(terms, plan)
+
+
+def with_volumes(
+    session: Session, spec: Spec, placement: Placement, earlier: Sequence[Attempt], tell: Tell
+) -> Placement:
+    """Return the place with the run's volumes attached to its instance.
+
+    What the instance of an earlier attempt has is moved; ConflictError where another has it.
+    """
+    if not spec.volumes:
+        return placement
+    from runctl.engine.mounting import attach_all  # noqa: PLC0415 - few runs have any
+
+    provider = provider_of(session, spec)
+    before = {one.instance for one in earlier}
+    instance = provider.describe(placement.instance)
+    places = attach_all(
+        provider, spec.volumes, instance, stem=spec.run_id, before=before, tell=tell
+    )
+    return replace(placement, volumes=places)
 
 
 def _is_claimed_by_another(
@@ -158,5 +194,6 @@ def claim_on(
         reason=reason,
         rental=placement.rental,
         resume_from=resume_from,
+        volumes=placement.volumes,
     )
     return next_claim(session.ledger, run, wanted)

@@ -11,7 +11,14 @@ from msgspec.structs import replace
 from runctl.engine.follow import revive, will_retry
 from runctl.engine.instances import collect_secrets, has_started, is_revivable, start_attempt
 from runctl.engine.outcome import judge, lost_instance
-from runctl.engine.placing import Placement, check_target, claim_on, elsewhere, placed
+from runctl.engine.placing import (
+    Placement,
+    check_target,
+    claim_on,
+    elsewhere,
+    placed,
+    with_volumes,
+)
 from runctl.engine.session import Session
 from runctl.errors import ObjectExists, RunActive, RunFinished, StoppedOnRequest, TryAgain
 from runctl.model.events import RequestKind
@@ -53,7 +60,8 @@ def resume(
     run = saved
     _check_can_resume(run)
     stops = _count_stops(session, run)
-    with _placed(session, run, on, wish, terms) as placement:
+    with _placed(session, run, on, wish, terms) as place:
+        placement = with_volumes(session, run.spec, place, run.attempts, terms.tell)
         _check_not_stopped(session, run, stops)
         _claim_next(session, run, placement, wanted, reason)
         start_attempt(session, run.spec, placement.instance, len(run.attempts) + 1, secrets=secrets)

@@ -57,6 +57,7 @@ def make_spec(prepared: Prepared, session: Session) -> Spec:
         gpus=request.gpus,
         data=request.data,
         published_to=request.published_to,
+        volumes=request.volumes,
         wish=request.wish,
         runctl_version=VERSION,
     )

@@ -7,12 +7,14 @@ from datetime import datetime
 
 from runctl.model.codec import Record, Value
 from runctl.model.instance import Rental
+from runctl.model.volume import VolumePlace
 
 
 class Phase(enum.StrEnum):
     """The steps of an attempt, in order."""
 
     QUEUE = "queue"
+    VOLUMES = "volumes"
     CODE = "code"
     ENVIRONMENT = "environment"
     DATA = "data"
@@ -74,6 +76,21 @@ class PhaseFinished(Value, frozen=True, kw_only=True, tag="phase_finished"):
     phase: Phase
     seconds: float
     notes: dict[str, str] = {}
+
+
+class VolumeMounted(Value, frozen=True, kw_only=True, tag="volume_mounted"):
+    """A volume that the command finds at ``path``; ``uuid`` is of its file system.
+
+    ``was_formatted``: it was blank, and that file system was made for this attempt.
+    """
+
+    volume_id: str
+    path: str
+    device: str
+    file_system: str
+    uuid: str
+    is_read_only: bool = False
+    was_formatted: bool = False
 
 
 class EnvironmentReady(Value, frozen=True, kw_only=True, tag="environment_ready"):
@@ -179,6 +196,7 @@ Body = (
     AttemptStarted
     | PhaseStarted
     | PhaseFinished
+    | VolumeMounted
     | EnvironmentReady
     | ResumeChosen
     | CommandStarted
@@ -206,7 +224,7 @@ class Claim(Record, frozen=True, kw_only=True):
 
     ``sealed_events`` and ``sealed_manifests`` are the keys of attempt n-1 that count;
     what a frozen or cut-off predecessor writes later never enters the fold. ``heard_at`` is when
-    its agent gave its last sign of life.
+    its agent gave its last sign of life. ``volumes`` are attached to the instance already.
     """
 
     nonce: str
@@ -219,6 +237,7 @@ class Claim(Record, frozen=True, kw_only=True):
     sealed_events: tuple[str, ...] = ()
     sealed_manifests: tuple[str, ...] = ()
     heard_at: datetime | None = None
+    volumes: tuple[VolumePlace, ...] = ()
 
 
 class RequestKind(enum.StrEnum):

@@ -33,11 +33,13 @@ from runctl.model.events import (
     ResumeChosen,
     StopBegun,
     Trouble,
+    VolumeMounted,
     Warned,
 )
 from runctl.model.instance import Rental
 from runctl.model.retrying import is_retried
 from runctl.model.spec import Spec
+from runctl.model.volume import VolumePlace
 
 
 class State(enum.StrEnum):
@@ -76,7 +78,10 @@ class PhaseTime(Value, frozen=True, kw_only=True):
 
 
 class Attempt(Value, frozen=True, kw_only=True):
-    """One try, on one instance; ``started_at`` is when its command was."""
+    """One try, on one instance; ``started_at`` is when its command was.
+
+    ``volumes`` were attached for it, ``mounts`` are those that its agent has mounted.
+    """
 
     number: int
     instance: str
@@ -88,6 +93,8 @@ class Attempt(Value, frozen=True, kw_only=True):
     host: str | None = None
     phase: Phase | None = None
     phases: tuple[PhaseTime, ...] = ()
+    volumes: tuple[VolumePlace, ...] = ()
+    mounts: tuple[VolumeMounted, ...] = ()
     pid: int | None = None
     started_at: datetime | None = None
     environment: EnvironmentReady | None = None
@@ -168,6 +175,7 @@ def claim(run: Run, record: Claim) -> Run:
         claimed_at=record.claimed_at,
         reason=record.reason,
         rental=record.rental,
+        volumes=record.volumes,
         updated_at=record.claimed_at,
     )
     return msgspec.structs.replace(run, attempts=(*run.attempts, attempt))
@@ -266,6 +274,7 @@ _CHANGES: dict[type, Callable[[Attempt, Any], dict[str, object]]] = {
     AttemptStarted: lambda _, b: {"state": State.PREPARING, "host": b.host, "folder": b.folder},
     PhaseStarted: lambda a, b: {"phase": b.phase, "state": _state_in(a, b.phase)},
     PhaseFinished: lambda a, b: {"phases": (*a.phases, _timed(b))},
+    VolumeMounted: lambda a, b: {"mounts": (*a.mounts, b)},
     EnvironmentReady: lambda _, b: {"environment": b},
     ResumeChosen: lambda _, b: {"resumed": b},
     CommandStarted: lambda _, b: {"pid": b.pid},

@@ -8,6 +8,7 @@ from runctl.model.checkpoint import Part
 from runctl.model.codec import Record, Value
 from runctl.model.data import DataSource
 from runctl.model.hyperparams import Hyperparameter
+from runctl.model.volume import VolumeAsk
 from runctl.model.wish import InstanceWish
 
 
@@ -111,4 +112,5 @@ class Spec(Record, frozen=True, kw_only=True):
     data: tuple[DataSource, ...] = ()
     published_to: str | None = None
     wish: InstanceWish | None = None
+    volumes: tuple[VolumeAsk, ...] = ()
     runctl_version: str

@@ -10,6 +10,7 @@ from runctl.model.data import DataSource
 from runctl.model.events import Event
 from runctl.model.run import Run, State
 from runctl.model.travel import KeptCode, TravelPlan
+from runctl.model.volume import VolumeAsk, VolumeForesight
 from runctl.model.wish import InstanceWish
 
 
@@ -30,6 +31,7 @@ class LaunchRequest(Value, frozen=True, kw_only=True):
     data: tuple[DataSource, ...] = ()  # fetched before the script is started
     published_to: str | None = None  # s3://…, for checkpoints and outputs as plain files
     is_fresh: bool = False  # install, whatever the instance has already
+    volumes: tuple[VolumeAsk, ...] = ()
     wish: InstanceWish | None = None  # what is rented, where the target is not there already
 
 
@@ -45,6 +47,7 @@ class LaunchPlan(TravelPlan, frozen=True, kw_only=True):
     environment: str
     data: tuple[DataSource, ...]
     published_to: str | None
+    volumes: tuple[VolumeForesight, ...]
     git_commit: str | None
     is_dirty: bool | None
     ledger: str

@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
+from runctl.engine.mounting import look
 from runctl.engine.renting.choosing import Rented, payable, rent
 from runctl.engine.renting.intents import take_up
 from runctl.engine.session import Session
 from runctl.errors import ProviderError, RunctlError, TransportError
 from runctl.model.codec import Value, encode
 from runctl.model.instance import Offer
-from runctl.model.terms import Ask, Fallback, Tell
+from runctl.model.terms import Terms
+from runctl.model.volume import VolumeAsk
 from runctl.model.wish import InstanceWish
 from runctl.providers.api import Provider, SupportsDefaults
 
@@ -33,23 +35,31 @@ def creation(
     session: Session,
     provider: Provider,
     wish: InstanceWish,
-    offers: Sequence[Offer],
-    tell: Tell,
-    *,
-    fallback: Fallback = "none",
-    ask: Ask | None = None,
+    terms: Terms,
+    volumes: Sequence[VolumeAsk] = (),
 ) -> Iterator[Rented]:
-    """Rent one of the offers; within, the user is told.
+    """Rent one of the offers of the terms; within, the user is told.
 
+    ``volumes`` are to be free for it.
     Whoever is killed before the end, and asks for the very same again, gets the same instance.
     """
     intent = take_up(
         session.user_dir / "intents", asked_bytes(session, provider, wish), lambda: _token(session)
     )
     if intent.is_taken_up:
-        tell("taking up what was typed before, and was killed")
+        terms.tell("taking up what was typed before, and was killed")
     try:
-        rented = rent(provider, offers, wish, intent.token, tell, fallback=fallback, ask=ask)
+        if not intent.is_taken_up:
+            look(provider, volumes)
+        rented = rent(
+            provider,
+            terms.offers or (),
+            wish,
+            intent.token,
+            terms.tell,
+            fallback=terms.fallback,
+            ask=terms.ask,
+        )
     except RunctlError as error:
         if not is_undecided(error):
             intent.settle()

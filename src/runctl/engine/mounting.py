@@ -1,0 +1,243 @@
+"""The volumes that somebody wants on an instance: looked at before anything costs, then attached.
+
+The mounting itself is done on the instance, as root, by ``runctl.agent.volume_root``.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Sequence
+from dataclasses import replace
+from decimal import Decimal
+from importlib import resources
+
+from msgspec.structs import replace as replaced
+
+from runctl.engine.naming import find_instance
+from runctl.engine.session import Session
+from runctl.engine.volumes import changes_of, find_volume
+from runctl.errors import CapacityError, ConflictError, RefusedError, TransportError
+from runctl.model.instance import Instance, InstanceState, Volume
+from runctl.model.terms import Tell, Terms
+from runctl.model.volume import VolumeAsk, VolumeForesight, VolumePlace, VolumePlan
+from runctl.model.wish import InstanceWish, VolumeWish
+from runctl.providers.api import Provider
+
+REFUSED = 3
+
+
+def name_of_new(stem: str, ask: VolumeAsk) -> str:
+    """Return the name of a volume that is made; the same for whoever goes on with it."""
+    return stem + ask.path.replace("/", "-")
+
+
+def foresee(
+    session: Session, target: str, asks: Sequence[VolumeAsk], *, is_strict: bool
+) -> VolumePlan:
+    """Look at the volumes for a target such as ``aws:g6.xlarge``, or the id of an instance.
+
+    ``is_strict``: an instance that is still to be rented cannot have them already.
+    """
+    name, _, named = target.partition(":")
+    provider = session.provider(name)
+    changes_of(provider)
+    if not named or provider.names_type(named):
+        return look(provider, asks, instances=() if is_strict else None)
+    found = find_instance(provider, named)
+    return look(provider, asks, instances={found.instance_id}, place=found.place)
+
+
+def look(
+    provider: Provider,
+    asks: Sequence[VolumeAsk],
+    *,
+    instances: Collection[str] | None = (),
+    place: str | None = None,
+    stem: str | None = None,
+) -> VolumePlan:
+    """Say which volumes are meant, what new ones cost, and in which zone they tie an instance.
+
+    ``instances`` may have them attached already, any where that is None; ``place`` is the zone
+    where they have to be. ``stem``: new ones may have been made before.
+
+    Raises NotFoundError, RefusedError for what is not ours, ConflictError for what another has,
+    and where two are in two zones.
+    """
+    if not asks:
+        return VolumePlan()
+    found = tuple(_foresee(provider, one, stem) for one in asks)
+    known = [one.volume for one in found if one.volume is not None]
+    for one in known:
+        _check_free(one, instances)
+    zone = _common_zone(known, place)
+    return VolumePlan(volumes=found, place=zone)
+
+
+def _foresee(provider: Provider, ask: VolumeAsk, stem: str | None) -> VolumeForesight:
+    changes = changes_of(provider)
+    if ask.source is not None:
+        return VolumeForesight(ask=ask, volume=find_volume(provider, ask.source))
+    made = None
+    if stem is not None:
+        named = [one for one in changes.our_volumes() if one.name == name_of_new(stem, ask)]
+        made = named[0] if named else None
+    price: Decimal | None = None
+    if made is None:
+        price = changes.price_volume(VolumeWish(name="", gib=ask.gib or 0, place=""))
+    return VolumeForesight(ask=ask, volume=made, usd_per_month=price)
+
+
+def _check_free(one: Volume, instances: Collection[str] | None) -> None:
+    ident = one.volume_id
+    if not one.is_ours:
+        raise RefusedError(
+            f"{ident} does not bear your owner tag: it is not ours to mount",
+            hint="runctl aws ebs list",
+        )
+    is_taken = one.instance_id is not None and instances is not None
+    if is_taken and one.instance_id not in (instances or ()):
+        raise ConflictError(
+            f"{ident} is attached to {one.instance_id}", hint=f"runctl aws ebs detach {ident}"
+        )
+    if one.state not in ("available", "in-use"):
+        raise ConflictError(f"{ident} is {one.state}", hint=f"runctl aws ebs show {ident}")
+
+
+def _common_zone(known: Sequence[Volume], place: str | None) -> str | None:
+    """Return the zone of all of them; a volume never leaves its own."""
+    zone = place
+    for one in known:
+        if zone is not None and one.place != zone:
+            what = "the instance" if zone == place else known[0].volume_id
+            raise ConflictError(
+                f"{one.volume_id} is in {one.place}, and {what} is in {zone}",
+                hint=f"runctl aws ebs show {one.volume_id}",
+            )
+        zone = one.place
+    return zone
+
+
+def within(wish: InstanceWish, plan: VolumePlan) -> InstanceWish:
+    """Return the wish for an instance in the zone of the volumes; ConflictError if it forbids."""
+    zone = plan.place
+    if zone is None:
+        return wish
+    if wish.zones and zone not in wish.zones:
+        raise ConflictError(
+            f"the volumes are in {zone}, and the instance was wanted in {', '.join(wish.zones)}",
+            hint="leave out --zone",
+        )
+    return replaced(wish, zones=(zone,))
+
+
+def terms_within(terms: Terms, plan: VolumePlan) -> Terms:
+    """Return the terms with the offers of the volumes' zone; CapacityError where there is none."""
+    if plan.place is None or terms.offers is None:
+        return terms
+    offers = [one for one in terms.offers if one.place == plan.place]
+    if terms.offers and not offers:
+        raise CapacityError(
+            f"nothing of what would do can be had in {plan.place}, where the volumes are",
+            hint="runctl aws ebs list",
+        )
+    return replace(terms, offers=offers)
+
+
+def attach_all(
+    provider: Provider,
+    asks: Sequence[VolumeAsk],
+    instance: Instance,
+    *,
+    stem: str,
+    before: Collection[str] = (),
+    tell: Tell,
+) -> tuple[VolumePlace, ...]:
+    """Attach what is wanted to an instance, and make what is to be new; safe to do again.
+
+    ``before``: the instances that had them for the same purpose, and are to let go of them.
+    """
+    if not asks:
+        return ()
+    here = instance.instance_id
+    plan = look(provider, asks, instances={here, *before}, place=instance.place, stem=stem)
+    return tuple(_attach(provider, one, instance, stem, tell) for one in plan.volumes)
+
+
+def _attach(
+    provider: Provider, one: VolumeForesight, instance: Instance, stem: str, tell: Tell
+) -> VolumePlace:
+    changes, ask = changes_of(provider), one.ask
+    volume = one.volume
+    if volume is None:
+        name = name_of_new(stem, ask)
+        wish = VolumeWish(
+            name=name, gib=ask.gib or 0, place=str(instance.place), project=instance.project
+        )
+        volume = changes.create_volume(wish)
+        tell(f"made {volume.volume_id} ({name}), {volume.gib} GiB; it stays until it is deleted")
+    if volume.instance_id not in (None, instance.instance_id):
+        tell(f"moving {volume.volume_id} from {volume.instance_id} to {instance.instance_id}")
+        let_go(provider, volume)
+    attached = changes.attach_volume(volume.volume_id, instance.instance_id)
+    return VolumePlace(
+        volume_id=attached.volume_id,
+        path=ask.path,
+        name=attached.name,
+        is_read_only=ask.is_read_only,
+    )
+
+
+def let_go(provider: Provider, volume: Volume) -> Volume:
+    """Unmount a volume where its instance answers, and detach it; ConflictError where it is busy.
+
+    What has ended has let go by itself.
+    """
+    ident = volume.instance_id
+    if ident is None:
+        return volume
+    if provider.describe(ident).state is InstanceState.RUNNING:
+        _unmount(provider, volume.volume_id, ident)
+    return changes_of(provider).detach_volume(volume.volume_id)
+
+
+def _unmount(provider: Provider, volume_id: str, ident: str) -> None:
+    try:
+        on_instance(provider, ident, "unmount", volume_id)
+    except TransportError:
+        return  # it does not answer: whether the disk is in use, its detaching tells
+
+
+def mount_all(
+    provider: Provider, asks: Sequence[VolumeAsk], instance: Instance, tell: Tell
+) -> None:
+    """Attach what is wanted and mount it, where no run does it; safe to do again."""
+    stem = instance.instance_id
+    for place in attach_all(provider, asks, instance, stem=stem, tell=tell):
+        told = mount(provider, instance.instance_id, place)
+        made = ", with a new file system" if told["was_formatted"] else ""
+        tell(f"{place.volume_id} is mounted at {place.path}{made}")
+
+
+def mount(provider: Provider, instance_id: str, place: VolumePlace) -> dict[str, object]:
+    """Mount an attached volume, as the agent of a run would; return what the instance told."""
+    mode = "ro" if place.is_read_only else "rw"
+    words = ("mount", place.volume_id, place.path, mode, place.name or place.volume_id)
+    return on_instance(provider, instance_id, *words)
+
+
+def on_instance(provider: Provider, instance_id: str, *words: str) -> dict[str, object]:
+    """Have ``volume_root`` do something as root; ConflictError where it refuses."""
+    script = resources.files("runctl.agent").joinpath("volume_root.py").read_bytes()
+    shell = 'exec sudo -n python3 -I - "$@" "$(id -u)" "$(id -g)"'
+    done = provider.connect(instance_id).exec(["sh", "-c", shell, "volumes", *words], stdin=script)
+    if done.status == REFUSED:
+        told = json.loads(done.stdout)["error"]
+        raise ConflictError(f"{instance_id}: {told}", hint=f"runctl aws status {instance_id}")
+    if done.status:
+        lines = done.stderr.decode(errors="replace").strip().splitlines() or [str(done.status)]
+        raise TransportError(
+            f"{instance_id} could not change its mounts: {lines[-1]}",
+            hint=f"runctl ssh {instance_id} -- findmnt",
+        )
+    answer: dict[str, object] = json.loads(done.stdout)
+    return answer
