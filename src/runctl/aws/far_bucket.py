@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +34,16 @@ class Level:
 
     folders: list[str]
     objects: list[FarObject]
+
+
+@dataclass(frozen=True)
+class Unfinished:
+    """An upload in parts that was begun and not completed."""
+
+    key: str
+    upload_id: str
+    begun_at: datetime
+    size_bytes: int
 
 
 class FarS3Bucket(BucketBytes):
@@ -90,6 +101,25 @@ class FarS3Bucket(BucketBytes):
             failed |= {one["Key"]: _not_deleted(self.url, one) for one in told.get("Errors", ())}
         return failed
 
+    def unfinished(self, prefix: str) -> Iterator[Unfinished]:
+        """Yield the uploads in parts under a prefix that were never completed."""
+        asked = {"Bucket": self.name, "Prefix": prefix}
+        with translated(f"the unfinished uploads of {self.url} cannot be listed"):
+            for page in self._s3.get_paginator("list_multipart_uploads").paginate(**asked):
+                for one in page.get("Uploads", ()):
+                    size_bytes = self._size_of_parts(one["Key"], one["UploadId"])
+                    yield Unfinished(one["Key"], one["UploadId"], one["Initiated"], size_bytes)
+
+    def _size_of_parts(self, key: str, upload_id: str) -> int:
+        asked = {"Bucket": self.name, "Key": key, "UploadId": upload_id}
+        pages = self._s3.get_paginator("list_parts").paginate(**asked)
+        return sum(part["Size"] for page in pages for part in page.get("Parts", ()))
+
+    def abort(self, key: str, upload_id: str) -> None:
+        """Give up an upload in parts; its parts are deleted."""
+        with translated(f"the upload of {self.url}/{key} cannot be given up"):
+            self._s3.abort_multipart_upload(Bucket=self.name, Key=key, UploadId=upload_id)
+
     def copy(self, found: FarObject, target: FarS3Bucket, key: str) -> None:
         """Copy an object inside the store, the very version that was listed."""
         source = {"Bucket": self.name, "Key": found.key}
@@ -128,7 +158,8 @@ def _region_told(told: dict[str, Any]) -> str | None:
 
 
 def _found(entry: dict[str, Any]) -> FarObject:
-    return FarObject(entry["Key"], entry["Size"], entry["ETag"], entry["LastModified"])
+    kind = entry.get("StorageClass", "STANDARD")
+    return FarObject(entry["Key"], entry["Size"], entry["ETag"], entry["LastModified"], kind)
 
 
 def _digest(

@@ -11,6 +11,9 @@ COMMANDS = {
     "list": ("runctl.cli.s3_looking:list_", "List objects."),
     "du": ("runctl.cli.s3_looking:du", "Say how much there is."),
     "verify": ("runctl.cli.s3_looking:verify", "Read objects back, and check their digests."),
+    "review": ("runctl.cli.s3_reviewing:review", "Sum up what there is."),
+    "watch": ("runctl.cli.s3_reviewing:watch", "Print what is written and deleted."),
+    "cleanup": ("runctl.cli.s3_reviewing:cleanup", "Give up unfinished uploads."),
     "cp": ("runctl.cli.s3_changing:cp", "Copy objects inside S3."),
     "rm": ("runctl.cli.s3_changing:rm", "Delete objects."),
 }

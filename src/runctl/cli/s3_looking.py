@@ -9,12 +9,17 @@ import click
 
 from runctl.cli.command import Command
 from runctl.cli.invocation import Invocation, pass_invocation
+from runctl.cli.s3_choosing import choice_of, choosing
 from runctl.cli.sentences import tell_count, tell_path
 from runctl.errors import IntegrityError, NotFoundError
+from runctl.model.transfer import ALL
 
 if TYPE_CHECKING:
     from runctl.cli.render import Screen
     from runctl.model.transfer import StoredObject, Verdict
+
+URL_ONLY_BUCKET = 2
+"""So many slashes has the URL of a bucket without more."""
 
 url_argument = click.argument("url", metavar="URL")
 
@@ -22,12 +27,25 @@ url_argument = click.argument("url", metavar="URL")
 @click.command("list", cls=Command)
 @url_argument
 @click.option("-r", "--recursive", is_flag=True, help="All below URL, not one level.")
+@choosing
 @pass_invocation
-def list_(invocation: Invocation, url: str, *, recursive: bool) -> None:
-    """List what is at URL: an object, or with a slash at its end one level of a folder."""
-    screen = invocation.screen
+def list_(
+    invocation: Invocation, /, url: str, *, recursive: bool, **globs: tuple[str, ...]
+) -> None:
+    """List what is at URL: an object, or with a slash at its end one level of a folder.
+
+    \b
+    runctl s3 list s3://bucket/runs/
+    runctl s3 list 's3://bucket/runs/**/*.pt'
+    """
+    screen, storage, choice = invocation.screen, invocation.client().storage(), choice_of(globs)
+    is_level = url.endswith("/") or url.count("/") == URL_ONLY_BUCKET
+    folders: list[str] = []
     with screen.working(f"listing {url}"):
-        folders, objects = invocation.client().storage().find(url, is_deep=recursive)
+        if is_level and not recursive and choice == ALL:
+            folders, objects = storage.find_level(url)
+        else:
+            objects = storage.find(url, choice)
     if not folders and not objects:
         hint = f"runctl s3 list {url.rstrip('/')}/"
         raise NotFoundError(f"there is nothing at {url}", hint=hint)
@@ -38,13 +56,14 @@ def list_(invocation: Invocation, url: str, *, recursive: bool) -> None:
 
 @click.command(cls=Command)
 @url_argument
+@choosing
 @pass_invocation
-def du(invocation: Invocation, url: str) -> None:
+def du(invocation: Invocation, /, url: str, **globs: tuple[str, ...]) -> None:
     """Say how many objects there are at URL, and how large they are together."""
     from runctl.model.quantities import format_size  # noqa: PLC0415
 
     with invocation.screen.working(f"counting {url}"):
-        _, objects = invocation.client().storage().find(url)
+        objects = invocation.client().storage().find(url, choice_of(globs))
     total = sum(one.size_bytes for one in objects)
     document = {"url": url, "object_count": len(objects), "size_bytes": total}
     line = f"{format_size(total)} in {tell_count(len(objects), 'object')} at {tell_path(url)}"
@@ -53,8 +72,9 @@ def du(invocation: Invocation, url: str) -> None:
 
 @click.command(cls=Command)
 @url_argument
+@choosing
 @pass_invocation
-def verify(invocation: Invocation, url: str) -> int:
+def verify(invocation: Invocation, /, url: str, **globs: tuple[str, ...]) -> int:
     """Read all objects at URL back, and compare them with the digests that S3 keeps of them.
 
     The exit status is 10 if one is bad. Of some objects S3 keeps no digest that can be computed
@@ -62,7 +82,7 @@ def verify(invocation: Invocation, url: str) -> int:
     """
     screen = invocation.screen
     with screen.working(f"reading {url}"):
-        verdicts = invocation.client().storage().verify(url)
+        verdicts = invocation.client().storage().verify(url, choice_of(globs))
     screen.show(verdicts, lambda: _verdict_lines(screen, verdicts), [one.url for one in verdicts])
     is_bad = any(one.state == "bad" for one in verdicts)
     return IntegrityError.exit_code if is_bad else 0

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from runctl.engine.transferring import Address
 from runctl.errors import RunctlError
+from runctl.store.transfer.selecting import fixed_folder, is_pattern
 
 if TYPE_CHECKING:
     from runctl.aws.far_bucket import FarS3Bucket
@@ -42,6 +43,8 @@ def copy_all(
 
 def target_key(key: str, place: Address, target: Address) -> str:
     """Return where an object goes: what is below the one folder comes below the other."""
+    if key != place.path and is_pattern(place.path):
+        return target.folder + key.removeprefix(fixed_folder(place.path))
     if key != place.path:
         return target.folder + key[len(place.folder) :]
     name = key.rpartition("/")[2]

@@ -11,12 +11,13 @@ from typing import cast
 from runctl.errors import NotFoundError, RefusedError, RunctlError, UsageError
 from runctl.model.paths import check_relative
 from runctl.model.quantities import format_size
-from runctl.model.transfer import Action, Move, TransferReport, TransferRequest
+from runctl.model.transfer import Action, Choice, Move, TransferReport, TransferRequest
 from runctl.store.transfer.far import FarBucket, FarObject, SourceFile
 from runctl.store.transfer.known import Known
 from runctl.store.transfer.listing import Chosen, files_only, list_here, list_there, look
 from runctl.store.transfer.moving import Mover
 from runctl.store.transfer.plan import Direction, Sides, plan_deletes, plan_moves
+from runctl.store.transfer.selecting import fixed_folder, fixed_prefix, is_meant, is_pattern
 
 _One = tuple[Path, str, dict[str, SourceFile], dict[str, FarObject]]
 
@@ -46,6 +47,22 @@ def read_url(url: str) -> Address:
             f"{url!r} names no place in S3", hint="write s3://bucket, or s3://bucket/folder"
         )
     return Address(bucket, path)
+
+
+def objects_at(bucket: FarBucket, address: Address, choice: Choice) -> list[FarObject]:
+    """Return the objects that an address means, and the choice among them.
+
+    A key with a ``*`` in it is meant by itself, and no pattern.
+    """
+    path = address.path
+    listed = list(bucket.list(fixed_prefix(path)))
+    found = [one for one in listed if one.key == path or one.key.startswith(address.folder)]
+    folder = address.folder
+    if not found and is_pattern(path):
+        found = [one for one in listed if is_meant(one.key, path)]
+        folder = fixed_folder(path)
+    chosen = Chosen(choice.include, choice.exclude)
+    return [one for one in found if (one.key.removeprefix(folder) or one.key) in chosen]
 
 
 class Transfer:

@@ -18,6 +18,16 @@ class Action(Enum):
 DELETES = frozenset({Action.DELETE_THERE, Action.DELETE_HERE})
 
 
+class Choice(Value, frozen=True, kw_only=True):
+    """Which of the objects at a place are meant, by globs of their names below it."""
+
+    include: tuple[str, ...] = ()
+    exclude: tuple[str, ...] = ()
+
+
+ALL = Choice()
+
+
 class TransferRequest(Value, frozen=True, kw_only=True):
     """What is to move: ``direction`` is up, down or both; ``url`` an ``s3://bucket/prefix``.
 
@@ -74,6 +84,44 @@ class StoredObject(Value, frozen=True, kw_only=True):
     size_bytes: int
     modified_at: datetime
     etag: str
+    storage_class: str = "STANDARD"
+
+
+class UnfinishedUpload(Value, frozen=True, kw_only=True):
+    """Parts of an object that never became one; they cost as objects do. ``url`` is its own."""
+
+    url: str
+    upload_id: str
+    begun_at: datetime
+    size_bytes: int
+
+
+class FolderShare(Value, frozen=True, kw_only=True):
+    """All below one folder; ``name`` is empty for what stands in none."""
+
+    name: str
+    object_count: int
+    size_bytes: int
+    newest_at: datetime
+
+
+class Review(Value, frozen=True, kw_only=True):
+    """What there is at a place, summed up; ``class_bytes`` by class of storage."""
+
+    url: str
+    object_count: int
+    size_bytes: int
+    shares: tuple[FolderShare, ...]
+    largest: tuple[StoredObject, ...]
+    class_bytes: dict[str, int]
+    unfinished: tuple[UnfinishedUpload, ...]
+
+
+class Sighting(Value, frozen=True, kw_only=True):
+    """What was seen of an object between two looks: new, changed or gone."""
+
+    what: str
+    object: StoredObject
 
 
 class Verdict(Value, frozen=True, kw_only=True):

@@ -28,6 +28,7 @@ class FarObject:
     size_bytes: int
     etag: str
     modified_at: datetime
+    storage_class: str = "STANDARD"
 
 
 @dataclass(frozen=True)
