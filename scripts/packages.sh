@@ -1,6 +1,6 @@
 #!/bin/sh
-# Installs what the local cloud's instances are made with, where it is missing and this is Debian
-# and root; says plainly what is left out where it cannot. `make test` and `make demo` call it.
+# Installs what the local cloud's instances are made with, and a Docker for the tests, where it is
+# missing and this is Debian and root; says plainly what is left out where it cannot. `make test` and `make demo` call it.
 set -eu
 
 say() { printf '%s\n' "$*" >&2; }
@@ -18,6 +18,7 @@ needed='
 /usr/bin/fuse2fs:fuse2fs
 /usr/bin/dbus-daemon:dbus
 /lib/systemd/systemd:systemd
+/usr/sbin/dockerd:docker.io
 '
 
 missing=''

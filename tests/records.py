@@ -20,6 +20,7 @@ from runctl.model.events import (
     Event,
     ExitRecord,
     Heartbeat,
+    ImageReady,
     InterruptionNoticed,
     OutputsStored,
     Phase,
@@ -123,6 +124,7 @@ BODIES: list[Body] = [
     EnvironmentReady(
         python="/p", source="uv.lock", key="k", lock_hash=None, is_cached=True, packages={"a": "1"}
     ),
+    ImageReady(reference="a:1", pinned=f"a@sha256:{SHA256}", image_id="i", is_present=True),
     ResumeChosen(checkpoint="1/2", step=7, passed_over={"1/3": "a blob is missing"}),
     CommandStarted(pid=7, argv=("python", "train.py", "\\xff")),
     CheckpointCommitted(

@@ -16,6 +16,7 @@ import sys
 from pathlib import Path
 
 from runctl.agent import reaper, reboot
+from runctl.agent.containers.command import with_terminal
 from runctl.agent.folder import AttemptFolder
 from runctl.agent.ledger_access import open_ledger
 from runctl.agent.link import ReaperLink
@@ -62,6 +63,7 @@ def forget_secrets(folder: AttemptFolder) -> None:
         command["env"] = {k: v for k, v in command["env"].items() if k not in secrets}
         reaper.write_json(str(folder.command), command)
     folder.secrets.unlink(missing_ok=True)
+    folder.exports.unlink(missing_ok=True)
 
 
 def execute(folder: AttemptFolder, argv: list[str]) -> int:
@@ -70,6 +72,7 @@ def execute(folder: AttemptFolder, argv: list[str]) -> int:
     if command is None:
         sys.stderr.write("the run has not reached its command yet: try again\n")
         return _WAITS_FOR_ITS_PHASES
+    argv = with_terminal(command.get("beside", []), is_there=os.isatty(0)) + argv
     os.chdir(command["cwd"])
     try:
         return os.execvpe(argv[0], argv, command["env"])

@@ -17,12 +17,18 @@ _SHELLS = {".bash": "bash", ".zsh": "zsh"}
 
 
 class TrainingCommand(Value, frozen=True, kw_only=True):
-    """What the reaper starts."""
+    """What the reaper starts.
+
+    ``end``: the command that ends it where signals do not, for what runs in a container;
+    ``beside``: what a command is put behind, to run where the training does.
+    """
 
     argv: list[str]
     cwd: str
     env: dict[str, str]
     grace_s: float
+    end: list[str] = []
+    beside: list[str] = []
 
 
 def build_command(

@@ -52,13 +52,18 @@ class Diagnosis:
         except OSError:  # a full disk: then the log alone tells
             return
 
-    def examine(self, record: ExitRecord, stop: StopBegun | None) -> CommandExited:
-        """Return how the command ended, and what was wrong with it where that is known."""
+    def examine(
+        self, record: ExitRecord, stop: StopBegun | None, memory: str = ""
+    ) -> CommandExited:
+        """Return how the command ended, and what was wrong with it where that is known.
+
+        ``memory`` says that memory ran out, where somebody else than the kernel knows that.
+        """
         trouble, seen = stop.trouble if stop else None, ""
         if trouble is Trouble.HANG and (lost := find_lost_gpu()):
             trouble, seen = Trouble.GPU_LOST, lost
         if stop is None and record.status != 0:
-            trouble, seen = self._find(record)
+            trouble, seen = (Trouble.OOM, memory) if memory else self._find(record)
         advice = "; ".join(filter(None, (seen, ADVICE[trouble]))) if trouble else ""
         return CommandExited(exit=record, trouble=trouble, advice=advice)
 

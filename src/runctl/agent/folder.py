@@ -26,6 +26,15 @@ class AttemptFolder:
         return self.path / reaper.SECRETS
 
     @property
+    def exports(self) -> Path:
+        """The secrets as a shell reads them, for a container."""
+        return self.path / "secrets.sh"
+
+    @property
+    def container_home(self) -> Path:
+        return self.path / "home"
+
+    @property
     def command(self) -> Path:
         return self.path / reaper.COMMAND
 

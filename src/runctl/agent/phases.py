@@ -1,4 +1,7 @@
-"""The phases before the command: volumes, code, environment, data. Each can be done again."""
+"""The phases before the command: volumes, code, environment or image, data.
+
+Each can be done again.
+"""
 
 from __future__ import annotations
 
@@ -29,13 +32,14 @@ from runctl.errors import IntegrityError, PhaseFailed, RunctlError, SnapshotMism
 from runctl.model.codec import escape_name, unescape_name
 from runctl.model.events import (
     EnvironmentReady,
+    ImageReady,
     Phase,
     PhaseFinished,
     PhaseStarted,
     ResumeChosen,
     Warned,
 )
-from runctl.model.spec import EnvironmentWish, Spec
+from runctl.model.spec import ContainerWish, EnvironmentWish, Spec
 from runctl.model.volume import VolumePlace
 from runctl.store.blobs import Blobs
 from runctl.store.checkpoints import Checkpoints, Choice, fetch_newest, label_of
@@ -165,6 +169,21 @@ class Phases:
                 message = f"other versions than the image's own were installed: {told}"
                 self._journal.append(Warned(code="environment", message=message))
         return prepared
+
+    def bring_image(self, wish: ContainerWish, on_output: Callable[[bytes], None]) -> ImageReady:
+        """Pull the image unless it is there: that of the first attempt, once that is known."""
+        self.check_halted()
+        with self.phase(Phase.IMAGE) as notes:
+            from runctl.agent.containers.image import bring_image  # noqa: PLC0415 - few need it
+
+            ready = bring_image(wish, self._image_of_before(), on_output, self._orders.is_given)
+            notes.update(image=ready.pinned, cached=str(ready.is_present).lower())
+            self._journal.append(ready)
+        return ready
+
+    def _image_of_before(self) -> str | None:
+        earlier = self._ledger.load(self._spec.run_id).attempts[: self._plan.attempt - 1]
+        return next((one.image.pinned for one in earlier if one.image is not None), None)
 
     def _settings(self) -> Settings:
         settings = settings_of(self._spec.environment, self._plan.attempt)

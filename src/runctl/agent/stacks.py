@@ -9,9 +9,8 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
 
 from runctl.agent import reaper
 from runctl.agent.environment.uv import find_uv
@@ -24,12 +23,15 @@ _MOST = 16
 """So many processes are looked at: those of a data loader stand at the same place."""
 
 
-def dump_stacks(folder: AttemptFolder) -> str | None:
-    """Append the stacks to the log; return the tool, or None where it cannot look."""
-    started = reaper.read_json(str(folder.started)) or {}
+def dump_stacks(folder: AttemptFolder, find_leader: Callable[[], int | None]) -> str | None:
+    """Append the stacks to the log; return the tool, or None where it cannot look.
+
+    ``find_leader`` tells whose session the processes of the training are in.
+    """
+    leader = find_leader()
     command = reaper.read_json(str(folder.command)) or {}
     environ: Mapping[str, str] = command.get("env", os.environ)
-    found = list(_dump_all(started, environ))
+    found = list(_dump_all(leader, environ))
     if not found:
         return None
     try:
@@ -40,9 +42,9 @@ def dump_stacks(folder: AttemptFolder) -> str | None:
     return TOOL
 
 
-def _dump_all(started: Mapping[str, Any], environ: Mapping[str, str]) -> Iterator[bytes]:
+def _dump_all(leader: int | None, environ: Mapping[str, str]) -> Iterator[bytes]:
     for tool in _tools(environ):
-        found = [_dump(tool, pid, environ) for pid in _pythons(started)]
+        found = [_dump(tool, pid, environ) for pid in _pythons(leader)]
         if any(found):
             yield from filter(None, found)
             return
@@ -68,9 +70,8 @@ def _dump(tool: list[str], pid: str, environ: Mapping[str, str]) -> bytes | None
     return done.stdout or None
 
 
-def _pythons(started: Mapping[str, Any]) -> list[str]:
+def _pythons(leader: int | None) -> list[str]:
     """Return the processes of the command that are Python; the command where none can be told."""
-    leader = started.get("pid")
     if leader is None:
         return []
     found = [pid for pid in session_members(leader) if _is_python(pid)]

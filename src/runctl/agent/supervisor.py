@@ -21,7 +21,7 @@ import msgspec
 
 from runctl.agent import reaper
 from runctl.agent.checkpoint_watch import CheckpointWatch
-from runctl.agent.command import build_command, watched_folders
+from runctl.agent.command import watched_folders
 from runctl.agent.confidential import of_script
 from runctl.agent.diagnosis import Diagnosis
 from runctl.agent.faults import print_fault
@@ -29,6 +29,7 @@ from runctl.agent.folder import AttemptFolder
 from runctl.agent.hanging import HangWatch
 from runctl.agent.interruption import NoticeWatch
 from runctl.agent.journal import Journal, retry_until_done
+from runctl.agent.launchers import choose_launcher
 from runctl.agent.ledger_access import access_of
 from runctl.agent.link import ReaperLink
 from runctl.agent.loss_watch import LossWatch
@@ -105,6 +106,7 @@ class Supervisor:
         self._blobs = Blobs(ledger.objects, utc_now)
         self._phases = Phases(plan, spec, folder, ledger, self._journal, self._orders, self._blobs)
         self._diagnosis = Diagnosis(folder)
+        self._launcher = choose_launcher(self._phases, plan, spec, folder)
         self._publisher: Publisher | None = None
 
     def _make_publisher(self) -> Publisher | None:
@@ -181,14 +183,12 @@ class Supervisor:
     def _prepare(self) -> None:
         self._phases.mount_volumes(self._volumes)
         self._phases.bring_code()
-        prepared = self._phases.prepare_environment(self._note_output)
+        build = self._launcher.prepare(self._note_output)
         resume_from = self._phases.bring_data(self._checkpoints)
         secrets = of_script(reaper.read_json(str(self._folder.secrets)) or {})
-        command = build_command(
-            self._spec, self._folder, self._plan.attempt, prepared, resume_from, secrets, os.environ
-        )
         for place in (self._folder.checkpoints, self._folder.outputs, self._folder.data):
             place.mkdir(exist_ok=True)
+        command = build(resume_from=resume_from, secrets=secrets)
         self._phases.check_halted()
         reaper.write_json(str(self._folder.command), msgspec.to_builtins(command))
 
@@ -225,7 +225,7 @@ class Supervisor:
         """What is looked at while the command runs; each has a pace of its own."""
         limits, output = self._spec.limits, self._folder.output
         folders = [*watched_folders(self._spec, self._folder), self._folder.outputs]
-        dump = partial(dump_stacks, self._folder)
+        dump = partial(dump_stacks, self._folder, self._session)
         return [
             SavingAlarm(self._journal, is_spot=self._plan.is_spot).look,
             HangWatch(limits.hang_timeout, output, folders, self._orders, dump).look,
@@ -258,8 +258,10 @@ class Supervisor:
         stop = next((b for b in self._journal.bodies if isinstance(b, StopBegun)), None)
         told = next((b for b in self._journal.bodies if isinstance(b, CommandExited)), None)
         if told is None:
-            told = self._diagnosis.examine(read_exit(self._folder), stop)
+            record, memory = self._launcher.judge(read_exit(self._folder))
+            told = self._diagnosis.examine(record, stop, memory)
             self._journal.append(told)
+        self._launcher.clear()
         if stop is not None:
             return AttemptEnded(cause=stop.cause, message=_join(stop.reason, told.advice))
         if told.exit.was_told_to_end:  # whoever went down took this agent along
@@ -274,6 +276,7 @@ class Supervisor:
         while _is_alive(started) and time.monotonic() < deadline:
             time.sleep(TICK_S)  # it was sent SIGTERM by the kernel, when its parent died
         reaper.kill_command(started)
+        self._launcher.clear()
         return AttemptEnded(
             cause=Cause.LOST,
             message="the reaper was killed, so that the command's exit status cannot be known",
@@ -428,8 +431,7 @@ class Supervisor:
         return started is not None and reaper.is_running(started)
 
     def _session(self) -> int | None:
-        started = reaper.read_json(str(self._folder.started))
-        return started["pid"] if started else None
+        return self._launcher.find_leader()
 
     def _has_told(self, kind: type[Body]) -> bool:
         return any(isinstance(body, kind) for body in self._journal.bodies)

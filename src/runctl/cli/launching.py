@@ -48,6 +48,9 @@ _SETTINGS = {
     "install": "environment.install",
     "stage_wheels": "environment.stage_wheels",
     "transport": "aws.transport",
+    "image": "docker.image",
+    "shm_size": "docker.shm_bytes",
+    "install_docker": "docker.install",
 }
 
 detach_option = click.option("--detach", is_flag=True, help="Return once the run has started.")
@@ -124,6 +127,16 @@ launch_options = together(
         help="Send wheels from here: the instance needs no index.",
     ),
     click.option("--install/--no-install", default=None, help="Install what is declared."),
+    click.option("--image", metavar="REF", help="Run it in a container of this image."),
+    click.option("--shm-size", metavar="SIZE", help="The container's shared memory, such as 8G."),
+    click.option(
+        "--docker-option", multiple=True, metavar="ARG", help="An argument of docker run."
+    ),
+    click.option(
+        "--install-docker/--no-install-docker",
+        default=None,
+        help="Install Docker where the instance has none.",
+    ),
     transport_option,
     click.argument("script"),
     click.argument("arguments", nargs=-1, type=click.UNPROCESSED),
@@ -203,6 +216,7 @@ def collect_settings(options: Mapping[str, Any]) -> dict[str, object]:
     settings: dict[str, object] = {key: options.get(name) for name, key in _SETTINGS.items()}
     settings["run.wait_timeout"] = options["wait_timeout"]
     settings["run.hyperparams"] = read_hyperparams(options["hyperparams"])
+    settings["docker.options"] = options["docker_option"] or None
     settings["environment.requirements"] = split_lists(options["requirements"]) or None
     settings["environment.extras"] = split_lists(options["extra"]) or None
     settings["environment.groups"] = split_lists(options["group"]) or None

@@ -109,9 +109,7 @@ def _attempt_facts(attempt: Attempt, loss: AttemptLoss) -> Iterator[Fact]:
     if attempt.end is None:
         yield "phase", attempt.phase.value if attempt.phase else None
         yield "process", str(attempt.pid) if attempt.pid is not None else None
-    if attempt.environment is not None:
-        ready = attempt.environment
-        yield "environment", f"Python {ready.python_version}, {ready.source}"
+    yield from _tell_surroundings(attempt)
     if attempt.resumed is not None and attempt.resumed.checkpoint is not None:
         yield "resumed", f"{attempt.resumed.checkpoint}{tell_step(attempt.resumed.step)}"
     yield "checkpoints", str(attempt.checkpoint_count) if attempt.checkpoint_count else None
@@ -124,6 +122,13 @@ def _attempt_facts(attempt: Attempt, loss: AttemptLoss) -> Iterator[Fact]:
     if attempt.end is not None:
         yield "end", attempt.end.message or None
         yield "hint", attempt.end.hint
+
+
+def _tell_surroundings(attempt: Attempt) -> Iterator[Fact]:
+    yield "image", attempt.image.pinned if attempt.image else None
+    if attempt.environment is not None:
+        ready = attempt.environment
+        yield "environment", f"Python {ready.python_version}, {ready.source}"
 
 
 def _tell_mount(one: VolumeMounted) -> str:

@@ -82,6 +82,17 @@ class EnvironmentSettings(Struct, frozen=True, kw_only=True):
     ] = False
 
 
+class DockerSettings(Struct, frozen=True, kw_only=True):
+    """``[docker]``: the container that runs go in."""
+
+    image: Annotated[str | None, _about("its image; none runs scripts in no container")] = None
+    shm_bytes: Annotated[
+        int | None, _about("its shared memory; none is half of the instance's memory", 1)
+    ] = None
+    options: Annotated[tuple[str, ...], _about("further arguments of docker run")] = ()
+    install: Annotated[bool, _about("install Docker on instances that have none")] = False
+
+
 class CheckpointSettings(Struct, frozen=True, kw_only=True):
     """``[checkpoint]``: how checkpoints are found and kept."""
 
@@ -134,6 +145,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     run: RunSettings = RunSettings()
     code: CodeSettings = CodeSettings()
     environment: EnvironmentSettings = EnvironmentSettings()
+    docker: DockerSettings = DockerSettings()
     checkpoint: CheckpointSettings = CheckpointSettings()
     store: StoreSettings = StoreSettings()
     aws: AwsSettings = AwsSettings()

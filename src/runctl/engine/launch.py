@@ -181,7 +181,7 @@ def _is_same(run: Spec, asked: Spec) -> bool:
 def _what(spec: Spec) -> tuple[object, ...]:
     """Return what is asked for, but for how."""
     code, target = spec.code.snapshot, spec.target
-    wanted = (spec.wish, spec.data, spec.published_to, spec.volumes)
+    wanted = (spec.wish, spec.data, spec.published_to, spec.volumes, spec.container)
     return (spec.command, code, target, *wanted)
 
 

@@ -78,8 +78,18 @@ def prepare(request: LaunchRequest, root: ProjectRoot, session: Session, cwd: Pa
         return _prepare_kept(request, root, session, inside)
     required = [root.script, *settings.environment.requirements]
     selection = choose_files(session, root, request.include, request.exclude, required)
-    source = read_declaration(root, selection, environment_wish(settings, request))
-    return Prepared(request, root, inside, selection, settings, source.reason)
+    environment = _decide_environment(request, root, session, selection)
+    return Prepared(request, root, inside, selection, settings, environment)
+
+
+def _decide_environment(
+    request: LaunchRequest, root: ProjectRoot, session: Session, selection: Selection
+) -> str:
+    """Say what decides the environment: the container's image, or what the project declares."""
+    settings = session.config.values
+    if settings.docker.image is not None:
+        return f"what the image {settings.docker.image} has"
+    return read_declaration(root, selection, environment_wish(settings, request)).reason
 
 
 def _prepare_kept(

@@ -11,7 +11,7 @@ from msgspec.structs import replace
 from runctl.config import owner_id
 from runctl.engine.preparing import Prepared
 from runctl.engine.session import Session
-from runctl.engine.wishes import environment_wish
+from runctl.engine.wishes import container_wish, environment_wish
 from runctl.model import VERSION
 from runctl.model.codec import escape_name
 from runctl.model.ids import make_run_id
@@ -39,6 +39,7 @@ def make_spec(prepared: Prepared, session: Session) -> Spec:
         command=_command(prepared),
         code=_store_code(prepared, session),
         environment=environment_wish(settings, request),
+        container=container_wish(settings),
         checkpoint=CheckpointWish(
             folder=escape_name(settings.checkpoint.dir) if settings.checkpoint.dir else None,
             keep_last=settings.checkpoint.keep_last,

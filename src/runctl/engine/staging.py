@@ -37,7 +37,7 @@ def stage_wheels(
 
     Raises PhaseFailed where something has no wheel, or cannot be had.
     """
-    if not spec.environment.stage_wheels:
+    if not spec.environment.stage_wheels or spec.container is not None:
         return None
     blobs = Blobs(session.ledger.objects, session.clock)
     with tempfile.TemporaryDirectory() as folder:

@@ -1,9 +1,9 @@
-"""What is wanted of the environment, from the settings and the request."""
+"""What is wanted of the environment, or of the container, from the settings and the request."""
 
 from __future__ import annotations
 
 from runctl.config import Settings
-from runctl.model.spec import EnvironmentWish
+from runctl.model.spec import ContainerWish, EnvironmentWish
 from runctl.model.views import LaunchRequest
 
 
@@ -20,4 +20,16 @@ def environment_wish(settings: Settings, request: LaunchRequest) -> EnvironmentW
         no_deps=wish.no_deps,
         is_fresh=request.is_fresh,
         stage_wheels=wish.stage_wheels,
+    )
+
+
+def container_wish(settings: Settings) -> ContainerWish | None:
+    wish = settings.docker
+    if wish.image is None:
+        return None
+    return ContainerWish(
+        image=wish.image,
+        shm_bytes=wish.shm_bytes,
+        options=wish.options,
+        installs_docker=wish.install,
     )

@@ -17,6 +17,7 @@ class Phase(enum.StrEnum):
     VOLUMES = "volumes"
     CODE = "code"
     ENVIRONMENT = "environment"
+    IMAGE = "image"
     DATA = "data"
     RUNNING = "running"
     UPLOADING = "uploading"
@@ -114,6 +115,19 @@ class EnvironmentReady(Value, frozen=True, kw_only=True, tag="environment_ready"
     cuda: dict[str, str] = {}
 
 
+class ImageReady(Value, frozen=True, kw_only=True, tag="image_ready"):
+    """The container image that the command runs in.
+
+    ``pinned`` is what later attempts take: ``repository@sha256:…``, or ``image_id`` where no
+    registry has it. ``is_present``: the instance had it.
+    """
+
+    reference: str
+    pinned: str
+    image_id: str
+    is_present: bool
+
+
 class ResumeChosen(Value, frozen=True, kw_only=True, tag="resume_chosen"):
     """The checkpoint that the command starts from, and those passed over, with the reason."""
 
@@ -198,6 +212,7 @@ Body = (
     | PhaseFinished
     | VolumeMounted
     | EnvironmentReady
+    | ImageReady
     | ResumeChosen
     | CommandStarted
     | CheckpointCommitted

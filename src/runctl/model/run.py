@@ -26,6 +26,7 @@ from runctl.model.events import (
     EnvironmentReady,
     Event,
     ExitRecord,
+    ImageReady,
     InterruptionNoticed,
     Phase,
     PhaseFinished,
@@ -98,6 +99,7 @@ class Attempt(Value, frozen=True, kw_only=True):
     pid: int | None = None
     started_at: datetime | None = None
     environment: EnvironmentReady | None = None
+    image: ImageReady | None = None
     resumed: ResumeChosen | None = None
     checkpoint_count: int = 0
     last_checkpoint: CheckpointCommitted | None = None
@@ -276,6 +278,7 @@ _CHANGES: dict[type, Callable[[Attempt, Any], dict[str, object]]] = {
     PhaseFinished: lambda a, b: {"phases": (*a.phases, _timed(b))},
     VolumeMounted: lambda a, b: {"mounts": (*a.mounts, b)},
     EnvironmentReady: lambda _, b: {"environment": b},
+    ImageReady: lambda _, b: {"image": b},
     ResumeChosen: lambda _, b: {"resumed": b},
     CommandStarted: lambda _, b: {"pid": b.pid},
     CheckpointCommitted: lambda a, b: {

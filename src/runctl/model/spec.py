@@ -65,6 +65,19 @@ class EnvironmentWish(Value, frozen=True, kw_only=True):
     stage_wheels: bool = False
 
 
+class ContainerWish(Value, frozen=True, kw_only=True):
+    """In which container image the script runs; see ``docker run`` for ``options``.
+
+    ``shm_bytes``: its shared memory; None is half of the instance's memory. ``installs_docker``:
+    where the instance has none that can be used.
+    """
+
+    image: str
+    shm_bytes: int | None = None
+    options: tuple[str, ...] = ()
+    installs_docker: bool = False
+
+
 class CheckpointWish(Value, frozen=True, kw_only=True):
     """Which folder holds the checkpoints (None: RUNCTL_CHECKPOINT_DIR), and how it is watched."""
 
@@ -94,6 +107,7 @@ class Spec(Record, frozen=True, kw_only=True):
     """The whole request.
 
     ``published_to``: ``s3://bucket/prefix``, where checkpoints and outputs are put as plain files.
+    ``container``: None runs it in no container.
     ``wish``: what is rented for each attempt; None where the target is there already.
     """
 
@@ -106,6 +120,7 @@ class Spec(Record, frozen=True, kw_only=True):
     command: Command
     code: Code
     environment: EnvironmentWish = EnvironmentWish()
+    container: ContainerWish | None = None
     checkpoint: CheckpointWish = CheckpointWish()
     limits: Limits = Limits()
     gpus: tuple[int, ...] = ()

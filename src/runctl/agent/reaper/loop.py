@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     Fields = dict[str, Any]
 
 LEFTOVER_POLL_S, LEFTOVER_GRACE_S, LEFTOVER_END_S = 0.01, 2.0, 5.0
+END_S = 20.0
 RESPAWN_S, RESPAWN_MAX_S, STABLE_S = 0.1, 30.0, 60.0
 QUEUE_POLL_S = 0.5
 
@@ -54,6 +55,9 @@ class Reaper:
         self.polite_until = 0.0
         self.unfinished: Fields | None = None
         self.is_without_room = False
+        # What is given to the command's end, where signals reach only who watches over it.
+        self.end_argv: list[str] = []
+        self.ender_pid, self.ender_until = 0, 0.0
 
     def path(self, name: str) -> str:
         return f"{self.folder}/{name}"
@@ -214,6 +218,7 @@ class Reaper:
             return
         self.command_pid = pid
         self.grace_s = command["grace_s"]
+        self.end_argv = command.get("end", [])
         write_json(self.path(STARTED), self.started)
         self.tell_agent("started")
 
@@ -237,6 +242,8 @@ class Reaper:
                 self.agent_ended(os.waitstatus_to_exitcode(status))
             elif pid == self.command_pid:
                 self.command_ended(status, usage)
+            elif pid == self.ender_pid:
+                self.ender_pid = 0
 
     def command_ended(self, status: int, usage: struct_rusage) -> None:
         code = os.waitstatus_to_exitcode(status)
@@ -251,9 +258,27 @@ class Reaper:
         self.unfinished = self.times() | exit_record
         # On disk first: the record must not wait for those who are slow to go.
         self.write_exit(self.unfinished)
+        if code < 0 and self.end_argv:
+            self.start_ender()
         grace_s = self.grace_s if self.is_stopping else LEFTOVER_GRACE_S
         self.polite_until = time.monotonic() + (0.0 if self.is_killing else grace_s)
         self.end_leftovers()
+
+    def start_ender(self) -> None:
+        """End what the command has watched over: it was killed itself, and cannot any more."""
+        log = os.open(self.path(AGENT_LOG), os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+        self.ender_pid, error = spawn(self.end_argv, "/", dict(os.environ), log, is_agent=True)
+        os.close(log)
+        self.ender_until = time.monotonic() + END_S
+        if error:
+            os.waitpid(self.ender_pid, 0)
+            self.ender_pid = 0
+
+    def is_ending(self) -> bool:
+        """Tell whether it is still being ended; who takes too long for it is ended as well."""
+        if self.ender_pid and time.monotonic() > self.ender_until:
+            kill(os.kill, self.ender_pid, signal.SIGKILL)
+        return self.ender_pid != 0
 
     def last_words(self) -> Fields:
         """Return what may be known only a little after the command's own end."""
@@ -284,7 +309,7 @@ class Reaper:
 
     def end_leftovers(self) -> None:
         """End what the command left behind: all who became our children, politely first."""
-        if self.unfinished is None:
+        if self.unfinished is None or self.is_ending():
             return
         pids, now = self.orphans(), time.monotonic()
         if not pids or now > self.polite_until + LEFTOVER_END_S:
@@ -298,7 +323,7 @@ class Reaper:
         self.leftovers |= pids
 
     def orphans(self) -> set[int]:
-        return children_of(os.getpid()) - {self.agent_pid}
+        return children_of(os.getpid()) - {self.agent_pid, self.ender_pid}
 
 
 def _install_signals(on_terminate: Callable[[], None]) -> int:

@@ -13,6 +13,7 @@ from runctl.agent.reaper.names import (
     AGENT_LOCK,
     AGENT_LOG,
     BIRTH,
+    COMMAND,
     EXIT,
     LOCK,
     PLAN,
@@ -131,7 +132,13 @@ def end(folder: str) -> Fields:
     started = read_json(f"{folder}/{STARTED}")
     if is_locked(f"{folder}/{LOCK}") or not started:
         return {"is_killed": False}
-    return {"is_killed": kill_command(started)}
+    is_killed = kill_command(started)
+    end_argv = (read_json(f"{folder}/{COMMAND}") or {}).get("end")
+    if end_argv:
+        import subprocess  # noqa: PLC0415 - not for reapers
+
+        subprocess.run(end_argv, stdout=subprocess.DEVNULL, check=False)
+    return {"is_killed": is_killed}
 
 
 def main(argv: list[str]) -> int:
