@@ -37,6 +37,7 @@ from runctl.model.events import (
     PhaseFinished,
     PhaseStarted,
     ResumeChosen,
+    VolumeMounted,
     Warned,
 )
 from runctl.model.spec import ContainerWish, EnvironmentWish, Spec
@@ -112,9 +113,13 @@ class Phases:
         self.check_halted()
         from runctl.agent.volumes import mount_volume  # noqa: PLC0415 - few runs have any
 
+        bodies = self._journal.bodies
+        known = {one.volume_id for one in bodies if isinstance(one, VolumeMounted)}
         with self.phase(Phase.VOLUMES):
             for place in places:
-                self._journal.append(mount_volume(place))
+                mounted = mount_volume(place)  # again, where an agent that was killed has done it
+                if place.volume_id not in known:
+                    self._journal.append(mounted)
 
     def bring_code(self) -> None:
         """Unpack the snapshot beside its place, verified file by file; then move it there."""

@@ -58,6 +58,7 @@ from runctl.model.events import (
     Phase,
     ResumeChosen,
     StopBegun,
+    VolumeMounted,
     Warned,
 )
 from runctl.model.progress import TAIL_BYTES, find_step
@@ -313,11 +314,13 @@ class Supervisor:
 
     def _let_go_of_volumes(self) -> None:
         """Leave them whole, for the next instance that they are attached to."""
-        if not self._spec.volumes or self._is_superseded():
+        told = [one for one in self._journal.bodies if isinstance(one, VolumeMounted)]
+        own = [one for one in told if not one.was_mounted]
+        if not own or self._is_superseded():
             return
         from runctl.agent.volumes import unmount_volumes  # noqa: PLC0415 - few runs have any
 
-        for problem in unmount_volumes(self._volumes):
+        for problem in unmount_volumes(own):
             self._journal.append(Warned(code="volumes", message=problem))
 
     def _cut_short(self, end: AttemptEnded) -> AttemptEnded | None:

@@ -158,7 +158,7 @@ def mount(volume_id: str, path: str, mode: str, label: str, uid: str, gid: str) 
         raise Refused(f"{volume_id} is mounted at {elsewhere[0]} already")
     if held and held[-1][3] != (mode == "ro"):
         raise Refused(f"{volume_id} is mounted at {folder} already, and not {mode}")
-    was_formatted = not held and _is_made(node, volume_id, mode, (uid, gid, label))
+    was_formatted = not held and is_made(node, volume_id, mode, (uid, gid, label))
     found = look(node)
     if not held:
         _mount(node, folder, mode, found)
@@ -168,10 +168,11 @@ def mount(volume_id: str, path: str, mode: str, label: str, uid: str, gid: str) 
         "file_system": found["TYPE"],
         "uuid": found["UUID"],
         "was_formatted": was_formatted,
+        "was_mounted": bool(held),
     }
 
 
-def _is_made(node: str, volume_id: str, mode: str, wanted: tuple[str, str, str]) -> bool:
+def is_made(node: str, volume_id: str, mode: str, wanted: tuple[str, str, str]) -> bool:
     """Make a file system where there is nothing; tell whether that was so."""
     found = look(node)
     kind = found.get("TYPE")

@@ -33,15 +33,16 @@ def mount_volume(place: VolumePlace) -> VolumeMounted:
         uuid=str(told["uuid"]),
         is_read_only=place.is_read_only,
         was_formatted=bool(told["was_formatted"]),
+        was_mounted=bool(told["was_mounted"]),
     )
 
 
-def unmount_volumes(places: Sequence[VolumePlace]) -> list[str]:
+def unmount_volumes(mounts: Sequence[VolumeMounted]) -> list[str]:
     """Write down what is on the volumes and unmount them; return what stood in the way."""
     problems = []
-    for place in places:
+    for mount in mounts:
         try:
-            _as_root("unmount", place.volume_id)
+            _as_root("unmount", mount.volume_id)
         except RunctlError as error:
             problems.append(error.message)
     return problems

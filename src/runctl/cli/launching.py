@@ -280,7 +280,11 @@ def attach(
 
 
 def _see_end(invocation: Invocation, client: Client, over: Run | None) -> None:
-    if over is not None and over.last is not None and over.last.rental is not None:
+    if over is None or over.last is None:
+        return
+    if over.last.rental is not None:
         from runctl.cli.rented import see_end  # noqa: PLC0415 - only where it is rented
 
         see_end(invocation, client, over)
+    if over.last.mounts:
+        client.volumes().release(over, invocation.screen.note)

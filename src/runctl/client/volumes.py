@@ -13,6 +13,7 @@ from runctl.model.wish import InstanceWish, VolumeWish
 
 if TYPE_CHECKING:
     from runctl.engine.session import Session
+    from runctl.model.run import Run
     from runctl.model.terms import Tell
     from runctl.providers.api import Provider
 
@@ -97,6 +98,15 @@ class Volumes:
         from runctl.engine.mounting import within  # noqa: PLC0415
 
         return within(wish, plan)
+
+    def release(self, run: Run, tell: Tell) -> None:
+        """Detach what a run that is over had mounted on an instance that stays.
+
+        What stands in the way is told.
+        """
+        from runctl.engine.mounting import release  # noqa: PLC0415
+
+        release(self._provider, run, tell)
 
     def mount(self, asks: Sequence[VolumeAsk], instance: Instance, tell: Tell) -> None:
         """Attach them to an instance that answers, make those that are new, and mount them."""

@@ -16,8 +16,15 @@ from msgspec.structs import replace as replaced
 from runctl.engine.naming import find_instance
 from runctl.engine.session import Session
 from runctl.engine.volumes import changes_of, find_volume
-from runctl.errors import CapacityError, ConflictError, RefusedError, TransportError
+from runctl.errors import (
+    CapacityError,
+    ConflictError,
+    RefusedError,
+    RunctlError,
+    TransportError,
+)
 from runctl.model.instance import Instance, InstanceState, Volume
+from runctl.model.run import Run
 from runctl.model.terms import Tell, Terms
 from runctl.model.volume import VolumeAsk, VolumeForesight, VolumePlace, VolumePlan
 from runctl.model.wish import InstanceWish, VolumeWish
@@ -198,6 +205,23 @@ def let_go(provider: Provider, volume: Volume) -> Volume:
     if provider.describe(ident).state is InstanceState.RUNNING:
         _unmount(provider, volume.volume_id, ident)
     return changes_of(provider).detach_volume(volume.volume_id)
+
+
+def release(provider: Provider, run: Run, tell: Tell) -> None:
+    """Detach what the last attempt had mounted, from an instance that stays after the run.
+
+    What was mounted there before, or is in use, stays, and is told.
+    """
+    if run.last is None or not run.is_over:
+        return
+    for one in run.last.mounts:
+        volume = changes_of(provider).describe_volume(one.volume_id)
+        if one.was_mounted or volume.instance_id != run.last.instance:
+            continue
+        try:
+            let_go(provider, volume)
+        except RunctlError as error:
+            tell(f"{one.volume_id} stays attached: {error.message}")
 
 
 def _unmount(provider: Provider, volume_id: str, ident: str) -> None:

@@ -83,6 +83,7 @@ class VolumeMounted(Value, frozen=True, kw_only=True, tag="volume_mounted"):
     """A volume that the command finds at ``path``; ``uuid`` is of its file system.
 
     ``was_formatted``: it was blank, and that file system was made for this attempt.
+    ``was_mounted``: it was there before, and stays when the attempt ends.
     """
 
     volume_id: str
@@ -92,6 +93,7 @@ class VolumeMounted(Value, frozen=True, kw_only=True, tag="volume_mounted"):
     uuid: str
     is_read_only: bool = False
     was_formatted: bool = False
+    was_mounted: bool = False
 
 
 class EnvironmentReady(Value, frozen=True, kw_only=True, tag="environment_ready"):
