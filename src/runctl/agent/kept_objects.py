@@ -13,7 +13,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from runctl.errors import RunctlError
-from runctl.store.transfer.download import Fetched, LargeDownload, fetch_small
+from runctl.store.transfer.download import Fetched, Landing, LargeDownload, fetch_small
 from runctl.store.transfer.far import PIECE_BYTES, FarBucket, FarObject
 
 AT_ONCE = 8
@@ -25,6 +25,7 @@ class KeptObjects:
 
     def __init__(self, folder: Path, bucket: FarBucket) -> None:
         self._folder, self._bucket = folder, bucket
+        self._landing = Landing(folder)
         folder.mkdir(parents=True, exist_ok=True)
 
     def place(self, found: FarObject) -> Path:
@@ -56,7 +57,7 @@ class KeptObjects:
                 raise
 
     def _fetch_small(self, found: FarObject) -> Fetched:
-        return self._keep(fetch_small(self._bucket, found, self._folder, self.place(found)))
+        return self._keep(fetch_small(self._bucket, found, self._landing, self.place(found)))
 
     def _fetch_large(self, found: FarObject, threads: ThreadPoolExecutor) -> Fetched:
         place, state = self.place(found), self._folder / "unfinished"

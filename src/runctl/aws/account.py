@@ -27,7 +27,11 @@ _OF_ALL: Mapping[str, Any] = {
 # For presigned addresses: KMS wants version 4, and only in the virtual style do they name the
 # region's own host. The host of all regions redirects for a new bucket, which a signature forbids.
 _OF: Mapping[str, Mapping[str, Any]] = {
-    "s3": {"signature_version": "s3v4", "s3": {"addressing_style": "virtual"}},
+    # Bodies have a checksum of their own, which is signed: they need not be read once more for it.
+    "s3": {
+        "signature_version": "s3v4",
+        "s3": {"addressing_style": "virtual", "payload_signing_enabled": False},
+    },
     # A price that cannot be had soon is unknown: nobody waits for it.
     "pricing": {
         "connect_timeout": 4,

@@ -15,7 +15,8 @@ from typing import Any
 
 from runctl.aws.account import Account
 from runctl.aws.bucket_access import bucket_access_in
-from runctl.aws.errors import translated
+from runctl.aws.errors import code_of, translated
+from runctl.aws.list_pages import FOUND, read_quickly
 from runctl.aws.part_upload import PartUpload
 from runctl.errors import AuthError, NotFoundError, ProviderError, RunctlError
 from runctl.store.transfer.bucket_bytes import BucketBytes
@@ -53,13 +54,14 @@ class FarS3Bucket(BucketBytes):
         region = bucket_region(account, bucket)
         super().__init__(bucket, bucket_access_in(account, region))
         self._s3 = account.client("s3", region=region)
+        read_quickly(self._s3)
         self._state_dir = state_dir
 
     def list(self, prefix: str) -> Iterator[FarObject]:
         pages = self._s3.get_paginator("list_objects_v2").paginate(Bucket=self.name, Prefix=prefix)
         with translated(f"{self.url} cannot be listed"):
             for page in pages:
-                yield from (_found(entry) for entry in page.get("Contents", ()))
+                yield from page[FOUND]
 
     def list_level(self, prefix: str) -> Level:
         """Return the folders and the objects that stand directly under a prefix."""
@@ -70,7 +72,7 @@ class FarS3Bucket(BucketBytes):
         with translated(f"{self.url} cannot be listed"):
             for page in pages:
                 level.folders.extend(one["Prefix"] for one in page.get("CommonPrefixes", ()))
-                level.objects.extend(_found(entry) for entry in page.get("Contents", ()))
+                level.objects.extend(page[FOUND])
         return level
 
     def put_file(self, key: str, file: SourceFile, on_bytes: Callable[[int], None]) -> Stored:
@@ -78,17 +80,31 @@ class FarS3Bucket(BucketBytes):
         return PartUpload(self._s3, self.name, key, file, self._state_dir).send(on_bytes)
 
     def digest(self, found: FarObject) -> Digest | None:
+        """Return what S3 knows of the bytes; nothing where it tells that to others only.
+
+        Who may read an object may not always read its attributes.
+        """
+        from botocore.exceptions import ClientError  # noqa: PLC0415
+
+        with translated(f"the checksums of {self.url}/{found.key} cannot be had"):
+            try:
+                return self._attributes(found)
+            except ClientError as error:
+                if code_of(error) in ("AccessDenied", "403"):
+                    return None
+                raise
+
+    def _attributes(self, found: FarObject) -> Digest | None:
         wanted = ["Checksum", "ObjectParts"]
         asked: dict[str, Any] = {"Bucket": self.name, "Key": found.key}
         pieces: list[dict[str, Any]] = []
-        with translated(f"the checksums of {self.url}/{found.key} cannot be had"):
-            while True:
-                told = self._s3.get_object_attributes(**asked, ObjectAttributes=wanted)
-                parts = told.get("ObjectParts", {})
-                pieces += parts.get("Parts", ())
-                if not parts.get("IsTruncated"):
-                    return _digest(told.get("Checksum", {}), pieces, found.size_bytes)
-                asked["PartNumberMarker"] = parts["NextPartNumberMarker"]
+        while True:
+            told = self._s3.get_object_attributes(**asked, ObjectAttributes=wanted)
+            parts = told.get("ObjectParts", {})
+            pieces += parts.get("Parts", ())
+            if not parts.get("IsTruncated"):
+                return _digest(told.get("Checksum", {}), pieces, found.size_bytes)
+            asked["PartNumberMarker"] = parts["NextPartNumberMarker"]
 
     def delete(self, keys: Sequence[str]) -> dict[str, RunctlError]:
         failed: dict[str, RunctlError] = {}
@@ -155,11 +171,6 @@ def bucket_region(account: Account, bucket: str) -> str:
 def _region_told(told: dict[str, Any]) -> str | None:
     headers: dict[str, str] = told["ResponseMetadata"].get("HTTPHeaders", {})
     return headers.get("x-amz-bucket-region")
-
-
-def _found(entry: dict[str, Any]) -> FarObject:
-    kind = entry.get("StorageClass", "STANDARD")
-    return FarObject(entry["Key"], entry["Size"], entry["ETag"], entry["LastModified"], kind)
 
 
 def _digest(

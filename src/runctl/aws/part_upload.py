@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import os
+import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -54,6 +55,7 @@ class PartUpload:
         told = os.fsencode(f"{s3.meta.endpoint_url}\0{bucket}\0{key}\0{file.path.resolve()}")
         self._state = state_dir / f"{hashlib.sha256(told).hexdigest()[:32]}.upload"
         self._parts: dict[int, dict[str, Any]] = {}
+        self._room = threading.local()
 
     @property
     def _what(self) -> str:
@@ -76,7 +78,7 @@ class PartUpload:
         return Stored(self._complete(begun), resumed)
 
     def _send_part(self, begun: Begun, descriptor: int, number: int) -> int:
-        data = os.pread(descriptor, begun.part_bytes, (number - 1) * begun.part_bytes)
+        data = self._read_part(begun, descriptor, number)
         digest = base64.b64encode(hashlib.sha256(data).digest()).decode()
         with translated(self._what):
             told = self._s3.upload_part(
@@ -88,6 +90,19 @@ class PartUpload:
             )
         self._parts[number] = {"ETag": told["ETag"], "ChecksumSHA256": digest, "Size": len(data)}
         return len(data)
+
+    def _read_part(self, begun: Begun, descriptor: int, number: int) -> bytearray:
+        """Read a part into this thread's own buffer: memory that is new costs more than the read.
+
+        One that is shorter than it was is found out in the end, with the whole file.
+        """
+        if not hasattr(self._room, "part"):
+            self._room.part = bytearray(begun.part_bytes)
+        start = (number - 1) * begun.part_bytes
+        size = min(begun.part_bytes, self._file.size_bytes - start)
+        room = self._room.part if size == begun.part_bytes else bytearray(size)
+        os.preadv(descriptor, [room], start)
+        return room
 
     def _check_file(self, begun: Begun) -> None:
         try:

@@ -47,11 +47,12 @@ def files_under(path: Path, on_escape: Callable[[UnsafePath], None] | None = Non
         return
     for folder, folders, names in os.walk(path):
         folders.sort()
+        inside = os.path.relpath(folder, path)
         for name in sorted(names):
             file = os.path.join(folder, name)
             try:
                 if _is_regular(file, path):
-                    yield os.path.relpath(file, path)
+                    yield name if inside == "." else os.path.join(inside, name)
             except UnsafePath as error:
                 if on_escape is None:
                     raise

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from obstore import ObjectMeta
 
 _PAGE = 1000
+_BLOCK_BYTES = 1024**2
 
 
 class BucketBytes:
@@ -44,21 +45,26 @@ class BucketBytes:
                 yield from (_found(meta) for meta in page if meta["path"].startswith(prefix))
 
     def get(self, found: FarObject, start: int, length: int) -> bytes:
+        return b"".join(self.stream(found, start, length))
+
+    def stream(self, found: FarObject, start: int, length: int) -> Iterator[memoryview]:
         if length == 0:
-            return b""
+            return
+        came = 0
         with self._told(found.key):
             answer = obstore.get(
                 self._store,
                 check_relative(found.key),
                 options={"range": (start, start + length), "if_match": found.etag},
             )
-            data = bytes(answer.bytes())
-        if len(data) != length:
+            for block in answer.stream(min_chunk_size=_BLOCK_BYTES):
+                came += len(block)
+                yield memoryview(block)
+        if came != length:
             raise TransportError(
-                f"{self.url}/{found.key} ended after {len(data)} of {length} bytes",
+                f"{self.url}/{found.key} ended after {came} of {length} bytes",
                 hint="type the same again: what has arrived is kept",
             )
-        return data
 
     def put(self, key: str, data: bytes) -> Stored:
         with self._told(key):

@@ -36,20 +36,25 @@ def is_of_bytes(digest: Digest, data: bytes) -> bool:
 
 def is_of_file(digest: Digest, path: str) -> bool:
     """Tell whether a file holds the bytes of a digest; it is read once, block by block."""
+    start = 0
     with open(path, "rb", buffering=0) as file:
         for size, told in digest.pieces:
-            if hash_blocks(_blocks(file.fileno(), size), digest.algorithm) != told:
+            if hash_blocks(read_blocks(file.fileno(), start, size), digest.algorithm) != told:
                 return False
-        return not file.read(1)
+            start += size
+        return os.fstat(file.fileno()).st_size == start
 
 
-def _blocks(descriptor: int, size: int) -> Iterator[bytes]:
-    while size > 0:
-        block = os.read(descriptor, min(size, _BLOCK_BYTES))
-        if not block:
+def read_blocks(descriptor: int, start: int, size: int) -> Iterator[memoryview]:
+    """Yield what a file holds from ``start`` on, through one buffer."""
+    buffer = memoryview(bytearray(min(size, _BLOCK_BYTES)))
+    end = start + size
+    while start < end:
+        count = os.preadv(descriptor, [buffer[: end - start]], start)
+        if not count:
             return
-        size -= len(block)
-        yield block
+        start += count
+        yield buffer[:count]
 
 
 def hash_blocks(blocks: Iterable[bytes | memoryview], algorithm: Algorithm) -> bytes:

@@ -72,6 +72,10 @@ class FarBucket(Protocol):
         """Return bytes of it, or raise ConflictError where it is another by now."""
         ...
 
+    def stream(self, found: FarObject, start: int, length: int) -> Iterator[memoryview]:
+        """Yield the same bytes as they come, a MiB or so at a time."""
+        ...
+
     def put(self, key: str, data: bytes) -> Stored:
         """Store a small object; its SHA-256 is sent along, and compared by the store."""
         ...

@@ -21,12 +21,12 @@ class Chosen:
 
     def __init__(self, include: Sequence[str] = (), exclude: Sequence[str] = ()) -> None:
         self._include = GitIgnoreSpec.from_lines(include) if include else None
-        self._exclude = GitIgnoreSpec.from_lines(exclude)
+        self._exclude = GitIgnoreSpec.from_lines(exclude) if exclude else None
 
     def __contains__(self, name: str) -> bool:
         if self._include is not None and not self._include.match_file(name):
             return False
-        return not self._exclude.match_file(name)
+        return self._exclude is None or not self._exclude.match_file(name)
 
 
 def list_here(folder: Path, chosen: Chosen, on_trouble: OnTrouble) -> dict[str, SourceFile]:
@@ -41,7 +41,7 @@ def list_here(folder: Path, chosen: Chosen, on_trouble: OnTrouble) -> dict[str, 
     for name in files_under(folder, escape) if folder.is_dir() else ():
         if is_partial(name) or name not in chosen:
             continue
-        if any("\udc80" <= character <= "\udcff" for character in name):
+        if not name.isascii() and any("\udc80" <= one <= "\udcff" for one in name):
             on_trouble(name, UnsafePath(f"{name!r} is not UTF-8, as a key must be", path=name))
             continue
         found[name] = look(folder / name)

@@ -11,7 +11,7 @@ from threading import Lock
 
 from runctl.errors import ConflictError, RunctlError
 from runctl.model.transfer import Action, Move, Trouble
-from runctl.store.transfer.download import Fetched, LargeDownload, fetch_small
+from runctl.store.transfer.download import Fetched, Landing, LargeDownload, fetch_small
 from runctl.store.transfer.far import PIECE_BYTES, PIECES_AT_ONCE
 from runctl.store.transfer.plan import Sides
 from runctl.store.transfer.upload import send
@@ -43,7 +43,7 @@ class Mover:
 
     def __init__(self, sides: Sides, folder: Path, prefix: str, state_dir: Path) -> None:
         self._sides, self._folder, self._prefix = sides, folder, prefix
-        self._state_dir = state_dir
+        self._state_dir, self._landing = state_dir, Landing(folder)
         self._lock = Lock()
         self.done = Done()
 
@@ -97,7 +97,7 @@ class Mover:
     def _fetch(self, name: str, on_bytes: Callable[[int], None]) -> Fetched:
         bucket, found, target = self._sides.bucket, self._sides.there[name], self._folder / name
         if found.size_bytes <= PIECE_BYTES:
-            fetched = fetch_small(bucket, found, self._folder, target)
+            fetched = fetch_small(bucket, found, self._landing, target)
             on_bytes(found.size_bytes)
             return fetched
         large = LargeDownload(bucket, found, self._folder, target, self._state_dir)

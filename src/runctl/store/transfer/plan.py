@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -31,9 +31,7 @@ class Sides:
 def plan_moves(sides: Sides, direction: Direction, prefer: str | None = None) -> list[Move]:
     """Return the copies to make, by name; ConflictError where both sides have changed."""
     both = sorted(sides.here.keys() & sides.there.keys())
-    with ThreadPoolExecutor(READERS) as pool:
-        equal = {name for name, same in zip(both, pool.map(lambda n: _is_same(sides, n), both),
-                                            strict=True) if same}  # fmt: skip
+    equal = _equal(sides, both)
     moves: list[Move] = []
     if direction != "down":
         moves += [_move(sides, Action.UPLOAD, name, "new") for name in sides.here
@@ -56,12 +54,30 @@ def plan_deletes(sides: Sides, direction: Direction) -> list[Move]:
     return [_move(sides, Action.DELETE_HERE, name, "not there") for name in extra]
 
 
+def _equal(sides: Sides, names: Sequence[str]) -> set[str]:
+    """Return which are the same on both sides; what is not known to be is read, several at once."""
+    equal = {name for name in names if _is_known(sides, name)}
+    asked = [name for name in names if name not in equal]
+    if asked:
+        with ThreadPoolExecutor(READERS) as pool:
+            told = pool.map(lambda name: _is_same(sides, name), asked)
+            equal |= {name for name, is_same in zip(asked, told, strict=True) if is_same}
+    return equal
+
+
+def _is_known(sides: Sides, name: str) -> bool:
+    here, there, known = sides.here[name], sides.there[name], sides.known
+    return (
+        here.size_bytes == there.size_bytes
+        and known.is_file(name, here)
+        and known.is_object(name, there)
+    )
+
+
 def _is_same(sides: Sides, name: str) -> bool:
     here, there = sides.here[name], sides.there[name]
     if here.size_bytes != there.size_bytes:
         return False
-    if sides.known.is_file(name, here) and sides.known.is_object(name, there):
-        return True
     if _has_same_bytes(sides.bucket, here, there):
         sides.known.note(name, here, there.etag)
         return True

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 from runctl.errors import RunctlError
 from runctl.model.transfer import Verdict
 from runctl.store.transfer.digests import etag_digest, hash_blocks
-from runctl.store.transfer.far import PIECE_BYTES, PIECES_AT_ONCE, Digest, FarBucket, FarObject
+from runctl.store.transfer.far import PIECES_AT_ONCE, Digest, FarBucket, FarObject
 
 
 def verify_all(bucket: FarBucket, objects: Sequence[FarObject]) -> list[Verdict]:
@@ -41,13 +41,7 @@ def _judge(bucket: FarBucket, found: FarObject) -> tuple[str, str]:
 def _is_stored(bucket: FarBucket, found: FarObject, digest: Digest) -> bool:
     start = 0
     for size, told in digest.pieces:
-        if hash_blocks(_blocks(bucket, found, start, size), digest.algorithm) != told:
+        if hash_blocks(bucket.stream(found, start, size), digest.algorithm) != told:
             return False
         start += size
     return start == found.size_bytes
-
-
-def _blocks(bucket: FarBucket, found: FarObject, start: int, size: int) -> Iterator[bytes]:
-    end = start + size
-    for at in range(start, end, PIECE_BYTES):
-        yield bucket.get(found, at, min(PIECE_BYTES, end - at))
