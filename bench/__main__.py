@@ -27,6 +27,7 @@ SUBJECTS = (
     "environment",
     "sync",
     "snapshots",
+    "transfer",
 )
 
 

@@ -27,6 +27,11 @@ class Scale:
     objects: int = 4000
     trees: tuple[tuple[int, int, int], ...] = ((2000, 20 * MIB, 9), (50_000, 1000 * MIB, 3))
     """How many files, how many bytes they are, and how often each is synced."""
+    moved: tuple[tuple[int, int], ...] = ((1, 2048 * MIB), (8, 256 * MIB), (5000, 16 * 1024))
+    """How many files are moved, and of which size."""
+    moves: int = 3
+    synced: int = 20_000
+    keys: int = 100_000
 
 
 FULL = Scale()
@@ -46,4 +51,8 @@ SHORT = Scale(
     object_bytes=16 * MIB,
     objects=400,
     trees=((300, 3 * MIB, 3),),
+    moved=((1, 64 * MIB), (200, 16 * 1024)),
+    moves=1,
+    synced=500,
+    keys=2000,
 )
