@@ -83,6 +83,6 @@ def _pull(
             disk=Path("/"),
         )
     except PhaseFailed as error:
-        raise NotFoundError(
-            f"the image {wanted} could not be pulled: {error.message}", hint=f"docker pull {wanted}"
-        ) from error
+        why = error.message.partition(": ")[2] or error.message  # not of an environment
+        message = f"the image {wanted} could not be pulled: {why}"
+        raise NotFoundError(message, hint=f"docker pull {wanted}") from error

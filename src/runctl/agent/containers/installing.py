@@ -79,6 +79,6 @@ def _run_as_root(
         )
     except PhaseFailed as error:
         words = " ".join(argv)
-        raise ConfigError(
-            f"Docker could not be made ready: {words}: {error.message}", hint=f"sudo {words}"
-        ) from error
+        why = error.message.partition(": ")[2] or error.message  # not of an environment
+        message = f"Docker could not be made ready: {words}: {why}"
+        raise ConfigError(message, hint=f"sudo {words}") from error

@@ -5,7 +5,13 @@ from __future__ import annotations
 import os
 import stat
 
-from runctl.localcloud.machines.keeper import accounts, mount_tool, power_tools, user_tools
+from runctl.localcloud.machines.keeper import (
+    accounts,
+    docker_tool,
+    mount_tool,
+    power_tools,
+    user_tools,
+)
 from runctl.localcloud.machines.keeper.accounts import LOGIN_UID
 from runctl.localcloud.machines.keeper.manner import POWER
 
@@ -58,6 +64,7 @@ class Furnishing:
             self._clear_units()
         else:
             self._put_power_tools()
+            self._put_docker()
         if self._plan["users"] == "single":
             self._put_user_tools()
         elif self._plan["users"] == "subordinate":
@@ -168,6 +175,10 @@ class Furnishing:
     def _put_power_tools(self) -> None:
         for name, text in power_tools.scripts(f"/{POWER}").items():
             self._write(f"/usr/sbin/{name}", text, 0o755)
+
+    def _put_docker(self) -> None:
+        if os.path.exists(docker_tool.DAEMON):
+            self._write(docker_tool.PATH, docker_tool.SCRIPT, 0o755)
 
     def _put_user_tools(self) -> None:
         for path, text in user_tools.scripts(self._plan["login"], LOGIN_UID).items():
