@@ -42,8 +42,9 @@ coverage: setup bytecode packages .venv-awscli/.synced ## the same, and which li
 bench: setup bytecode .venv-bench/.synced ## measure against peers, by ratio, in one run (BENCH=--short)
 	$(BIN)/python -m bench $(BENCH)
 
-soak: setup bytecode ## faults for a long time
-	HYPOTHESIS_PROFILE=soak $(BIN)/pytest tests/chaos tests/localcloud -m soak --timeout=0
+soak: setup bytecode ## faults for a long time (SEED=… has one disturbed training again)
+	HYPOTHESIS_PROFILE=soak $(BIN)/pytest -m soak --timeout=0 \
+		$(if $(SEED),tests/chaos/test_random_faults.py,tests/chaos tests/localcloud)
 
 docs: .venv-docs/.synced ## build the documentation into build/docs; a warning is an error
 	.venv-docs/bin/sphinx-build -W --keep-going -q -b html docs build/docs

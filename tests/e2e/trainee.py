@@ -10,6 +10,7 @@ import subprocess
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -133,12 +134,16 @@ class Trainee(Scene):
 
     def records(self, prefix: str) -> list[dict[str, Any]]:
         """Return the records under a prefix of the ledger, in the order of their keys."""
-        return [json.loads(self._read(key)) for key in self._keys(prefix)]
+        return list(self.keyed(prefix).values())
+
+    def keyed(self, prefix: str) -> dict[str, dict[str, Any]]:
+        """Return the same, by their keys."""
+        return {key: json.loads(self._read(key)) for key in self._keys(prefix)}
 
     def run_ids(self) -> list[str]:
         return sorted({key.split("/")[1] for key in self._keys("runs/")})
 
-    @property
+    @cached_property
     def _place(self) -> tuple[str, str]:
         root = str(self.told("config", "get", "store.root")["value"]).removeprefix("s3://")
         bucket, _, prefix = root.partition("/")
