@@ -182,6 +182,7 @@ def _sshd(folder: Path) -> Iterator[SshTarget]:
         "Port": port, "ListenAddress": "127.0.0.1", "HostKey": folder / "host", "UsePAM": "no",
         "AuthorizedKeysFile": folder / "authorized", "StrictModes": "no", "PidFile": "none",
         "PermitRootLogin": "prohibit-password",
+        "SetEnv": f"HOME={folder}",  # an instance has no start-up files of this machine's user
     }  # fmt: skip
     words = [word for name, value in options.items() for word in ("-o", f"{name}={value}")]
     os.makedirs("/run/sshd", exist_ok=True)  # where sshd goes as root

@@ -31,6 +31,7 @@ from runctl.store.snapshot import (
     read_leaves,
     read_snapshot,
     save_memory,
+    stamp_of,
     take_snapshot,
     taking,
     unpack_snapshot,
@@ -214,7 +215,7 @@ def test_a_file_edited_in_the_tick_of_its_reading_is_read_anew(
     """An edit that no time tells of: the file looks as it did when other bytes were read."""
     first = look(blobs, project, Memory())
     (project / "train.py").write_text("print('hellp')\n")
-    stamp = taking._stamp((project / "train.py").stat())
+    stamp = stamp_of((project / "train.py").stat())
     changed_ns = max(stamp.modified_ns, stamp.changed_ns)
     alike = replace(first.memory.files["train.py"], stamp=stamp, read_ns=changed_ns + since_ns)
     memory = replace(first.memory, files={**first.memory.files, "train.py": alike})

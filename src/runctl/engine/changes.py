@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from itertools import islice
 from pathlib import Path
 
@@ -15,7 +15,15 @@ from runctl.model.spec import Spec
 from runctl.model.travel import Changes
 from runctl.project import Selected, Selection
 from runctl.store.blobs import Blobs
-from runctl.store.snapshot import Entry, FileEntry, LinkEntry, read_leaves
+from runctl.store.snapshot import (
+    Entry,
+    FileEntry,
+    LinkEntry,
+    Remembered,
+    load_memory,
+    read_leaves,
+    stamp_of,
+)
 
 LOOKED_THROUGH = 30
 """Runs, the newest first: in a ledger that many share, the last one here may be far back."""
@@ -36,7 +44,8 @@ def changes_since_last(
         before = read_leaves(blobs, spec.code.record)
     except (IntegrityError, ObjectMissing) as error:
         return None, (f"what has changed since run {spec.name} is not known: {error.message}",)
-    return _compare(spec, before, selection), ()
+    known = load_memory(memory_place(session, selection.root)).files
+    return _compare(spec, before, selection, known), ()
 
 
 def specs_of(session: Session, root: Path, limit: int = LOOKED_THROUGH) -> Iterator[Spec]:
@@ -54,7 +63,9 @@ def specs_of(session: Session, root: Path, limit: int = LOOKED_THROUGH) -> Itera
             yield spec
 
 
-def _compare(spec: Spec, before: dict[str, Entry], selection: Selection) -> Changes:
+def _compare(
+    spec: Spec, before: dict[str, Entry], selection: Selection, known: Mapping[str, Remembered]
+) -> Changes:
     now = {one.path: one for one in selection.entries}
     root = selection.root
     return Changes(
@@ -64,26 +75,38 @@ def _compare(spec: Spec, before: dict[str, Entry], selection: Selection) -> Chan
         changed=tuple(
             path
             for path in sorted(now.keys() & before.keys())
-            if not _is_same(root, now[path], before[path])
+            if not _is_same(root, now[path], before[path], known)
         ),
         removed=tuple(sorted(before.keys() - now.keys())),
     )
 
 
-def _is_same(root: Path, now: Selected, before: Entry) -> bool:
+def _is_same(root: Path, now: Selected, before: Entry, known: Mapping[str, Remembered]) -> bool:
     if isinstance(before, LinkEntry):
         return now.kind == "link" and escape_name(now.target or "") == before.target
     if not isinstance(before, FileEntry):
         return now.kind == "folder" and now.mode == before.mode
     if (now.kind, now.mode, now.size_bytes) != ("file", before.mode, before.size_bytes):
         return False
-    return _digest(root, now.path) == before.sha256
+    return digest_now(root, now.path, known.get(escape_name(now.path))) == before.sha256
 
 
-def _digest(root: Path, path: str) -> str | None:
-    """The digest of a file; None where it cannot be read, which a launch would refuse."""
+def digest_now(root: Path, path: str, known: Remembered | None) -> str | None:
+    """The digest of a file; None where it cannot be read, which a launch would refuse.
+
+    One that the last launch has read, and that has not changed since, is not read again.
+    """
+    full = os.path.join(root, path)
     try:
-        with open(os.path.join(root, path), "rb") as file:
+        if known is not None and known.is_still(stamp_of(os.lstat(full))):
+            return known.sha256
+        with open(full, "rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
     except OSError:
         return None
+
+
+def memory_place(session: Session, root: Path) -> Path:
+    """Return where this machine keeps what it knows of the project's bytes in this store."""
+    named = f"{root}\0{session.ledger.objects.url}"
+    return session.cache_dir / "code" / hashlib.sha256(os.fsencode(named)).hexdigest()[:32]

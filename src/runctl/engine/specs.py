@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
-import os
 from pathlib import Path
 
 from msgspec.structs import replace
 
 from runctl.config import owner_id
+from runctl.engine.changes import memory_place
 from runctl.engine.preparing import Prepared
 from runctl.engine.session import Session
 from runctl.engine.wishes import container_wish, environment_wish
@@ -96,7 +95,7 @@ def _store_code(prepared: Prepared, session: Session) -> Code:
         kept = prepared.kept
         return replace(kept.code, from_run=kept.code.from_run or kept.run_id)
     blobs = Blobs(session.ledger.objects, session.clock)
-    place = _memory_place(prepared, session)
+    place = memory_place(session, prepared.root.path)
     paths = prepared.selection.paths
     taken = take_snapshot(blobs, prepared.root.path, paths, load_memory(place))
     save_memory(place, taken.memory)
@@ -110,9 +109,3 @@ def _store_code(prepared: Prepared, session: Session) -> Code:
         git_commit=git.commit if git else None,
         is_dirty=git.is_dirty if git else None,
     )
-
-
-def _memory_place(prepared: Prepared, session: Session) -> Path:
-    """Return where this machine keeps what it knows of the project's bytes in this store."""
-    named = f"{prepared.root.path}\0{session.ledger.objects.url}"
-    return session.cache_dir / "code" / hashlib.sha256(os.fsencode(named)).hexdigest()[:32]

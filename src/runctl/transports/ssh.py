@@ -29,6 +29,7 @@ _ON_TERMINAL = '"$0" "$@"; exit "$?"'
 class SshTransport:
     target: SshTarget
     name = "ssh"
+    is_live = True
 
     @property
     def way(self) -> str:

@@ -34,6 +34,7 @@ class SsmTransport:
     instance_id: str
     depot: Depot
     name = "ssm"
+    is_live = False  # what goes in is stored before it begins, what comes out when it has ended
 
     @property
     def way(self) -> str:

@@ -1,36 +1,48 @@
-"""One exchange with the receiver on an instance: a request goes, an answer comes."""
+"""One exchange with the receiver on an instance: what is there is told, a request answered."""
 
 from __future__ import annotations
 
+import hashlib
 import json
+import marshal
 import os
 import tempfile
 import zlib
-from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import closing
 from functools import cache
 from pathlib import Path
-from typing import Any, BinaryIO, Protocol
+from typing import Any, BinaryIO, NamedTuple, Protocol
 
 import zstandard
 
 from runctl.agent import receiving
 from runctl.errors import TransportError
 
-_PYTHON = """
-for python in python3 "$HOME"/.runctl/agents/*/bin/python /usr/libexec/platform-python; do
-    ! command -v "$python" >/dev/null 2>&1 || exec "$python" -ISX utf8 -c "$@"
-done
-echo "it has no Python" >&2
-exit 127
+_BOOT = """
+import sys, marshal
+given = sys.stdin.buffer
+size = given.readline()
+if size:
+    if size != b"0\\n":
+        import zlib
+        text = zlib.decompress(given.read(int(size)))
+        code = compile(text, "receiver", "exec", optimize=2)
+    else:
+        code = marshal.loads(open(sys.argv[1], "rb").read())
+    exec(code)
+    main(code, sys.argv[1])
 """
-_BOOT = "import sys,zlib;i=sys.stdin.buffer;exec(zlib.decompress(i.read(int(i.readline()))))"
 _ZSTD_LEVEL, _ZLIB_LEVEL = 3, 6
 _PART_BYTES = 1 << 17
+_LOOK_S = 0.001
 
 
 class Streaming(Protocol):
+    is_live: bool
+    """What a command prints can be read, and what it reads be written, while it runs."""
+
     def stream(
         self, argv: Sequence[str], stdin: BinaryIO | None, stdout: BinaryIO
     ) -> tuple[int, bytes]:
@@ -38,42 +50,86 @@ class Streaming(Protocol):
         ...
 
 
-def exchange(
-    transport: Streaming, opening: dict[str, Any], parts: Iterable[bytes]
-) -> tuple[dict[str, Any], int]:
-    """Send the receiver, the opening, and the parts; return its answer, and the bytes sent.
+class Seen(NamedTuple):
+    """What the start of the receiver has told, before anything was asked.
 
-    The parts, a line of request and the files' bytes, are asked for while the receiver starts:
-    what they raise ends the exchange, and nothing is changed. Raises TransportError where
-    nothing answers.
+    ``look`` names what is there: ``none`` where nothing is, and nothing where that is not known.
     """
-    start = _program() + json.dumps(opening).encode() + b"\n"
-    sent = 0
+
+    look: str = ""
+    codec: str = "zlib"
+    need: str = "all"
+
+
+Asked = tuple[dict[str, Any], Iterable[bytes]]
+Ask = Callable[[Seen], Asked | None]
+Answer = dict[str, Any]
+
+
+def exchange(
+    transport: Streaming, folder: str, ask: Ask, codec: str
+) -> tuple[Answer | None, Seen, int]:
+    """Start the receiver, and ask; return its answer, what was seen there, and the bytes sent.
+
+    ``ask`` returns the opening and the parts, a request and the files' bytes; None asks nothing.
+    It is called while the receiver starts: what it raises ends the exchange, and nothing is
+    changed. Raises TransportError where nothing answers.
+    """
     with tempfile.TemporaryFile() as out, ThreadPoolExecutor(1) as threads:
         reading, writing = os.pipe()
-        future = threads.submit(_run, transport, reading, out)
+        running = threads.submit(_run, transport, folder, reading, out)
         with closing(os.fdopen(writing, "wb", buffering=0)) as pipe:
-            try:
-                sent += _write(pipe, start)
-                for part in _compressed(parts, opening["codec"]):
-                    sent += _write(pipe, part)
-            except BrokenPipeError:
-                pass  # it has said all that it will, and why
-        status, stderr = future.result()
+            seen = _await_line(running, out) if transport.is_live else Seen(codec=codec)
+            asked = ask(seen)
+            sent = 0 if asked is None else _send(pipe, seen, *asked)
+        status, stderr = running.result()
         out.seek(0)
-        return _read(out.read(), status, stderr), sent
+        told = Seen(*out.readline().decode("ascii", "replace").split()[:3])
+        return (None if asked is None else _read(out, status, stderr)), told, sent
+
+
+def _run(transport: Streaming, folder: str, reading: int, out: BinaryIO) -> tuple[int, bytes]:
+    live = "live" if transport.is_live else ""
+    argv = ["sh", "-c", _script(), "sync", folder, _BOOT, _program()[0], live]
+    with os.fdopen(reading, "rb", buffering=0) as stdin:
+        return transport.stream(argv, stdin, out)
+
+
+def _await_line(running: Future[tuple[int, bytes]], out: BinaryIO) -> Seen:
+    """Return what is told first. A file is looked at: a connection may hold a pipe open."""
+    while True:
+        is_over = bool(wait([running], _LOOK_S).done)
+        line, newline, _ = os.pread(out.fileno(), 200, 0).partition(b"\n")
+        if newline:
+            return Seen(*line.decode("ascii").split())
+        if is_over:
+            return Seen()
+
+
+def _send(pipe: Any, seen: Seen, opening: dict[str, Any], parts: Iterable[bytes]) -> int:
+    record = marshal.dumps(opening, receiving.OLDEST)
+    program = b"0\n" if seen.need == "nothing" else _program()[1]
+    sent = 0
+    try:
+        sent += _write(pipe, b"%b%d\n%b" % (program, len(record), record))
+        for part in _compressed(parts, opening["codec"]):
+            sent += _write(pipe, part)
+    except BrokenPipeError:
+        pass  # it has said all that it will, and why
+    return sent
 
 
 @cache
-def _program() -> bytes:
-    packed = zlib.compress(Path(receiving.__file__).read_bytes(), 9)
-    return b"%d\n%b" % (len(packed), packed)
+def _script() -> str:
+    return Path(__file__).with_name("start.sh").read_text(encoding="ascii")
 
 
-def _run(transport: Streaming, reading: int, out: BinaryIO) -> tuple[int, bytes]:
-    argv = ["sh", "-c", _PYTHON, "sync", _BOOT]
-    with os.fdopen(reading, "rb", buffering=0) as stdin:
-        return transport.stream(argv, stdin, out)
+@cache
+def _program() -> tuple[str, bytes]:
+    """Return what names the receiver's version, and the receiver."""
+    text = Path(receiving.__file__).read_bytes()
+    packed = zlib.compress(text, 9)
+    return hashlib.sha256(text).hexdigest()[:16], b"%d\n%b" % (len(packed), packed)
 
 
 def _write(pipe: Any, data: bytes) -> int:
@@ -103,9 +159,9 @@ def _compressed(parts: Iterable[bytes], codec: str) -> Iterator[bytes]:
     yield b"".join((*held, packer.flush()))
 
 
-def _read(data: bytes, status: int, stderr: bytes) -> dict[str, Any]:
+def _read(out: BinaryIO, status: int, stderr: bytes) -> Answer:
     try:
-        answer: dict[str, Any] = json.loads(zlib.decompress(data))
+        answer: Answer = json.loads(zlib.decompress(out.read()))
     except (ValueError, zlib.error) as error:
         told = stderr.decode(errors="replace").strip().splitlines() or [f"status {status}"]
         raise TransportError(

@@ -14,13 +14,9 @@ from typing import NamedTuple
 
 from runctl.errors import RefusedError
 from runctl.project import Selected, Selection
+from runctl.store.snapshot import Remembered, stamp_of
 
-# What was changed so short a time before it was read may change again within one tick of the
-# file system's clock, and look the same: it is read again.
-_UNSURE_NS = 2_000_000_000
 _OWNERS = 0o700
-
-Stamp = tuple[int, int, int]
 
 
 class Entry(NamedTuple):
@@ -34,14 +30,6 @@ class Entry(NamedTuple):
 Entries = dict[str, Entry]
 
 
-class Known(NamedTuple):
-    """What a file's bytes were when it last had this size and these times."""
-
-    size_bytes: int
-    stamp: Stamp
-    sha256: str
-
-
 def digest_of(entries: Mapping[str, Entry]) -> str:
     """Name a tree by all its entries."""
     lines = (
@@ -52,43 +40,37 @@ def digest_of(entries: Mapping[str, Entry]) -> str:
 
 
 def read_tree(
-    selection: Selection, known: Mapping[str, Known], now_ns: int
-) -> tuple[Entries, dict[str, Known]]:
-    """Return the entries of what travels, folders before what is in them, and what to remember.
+    selection: Selection, known: Mapping[str, Remembered], now_ns: int
+) -> tuple[Entries, dict[str, Remembered]]:
+    """Return the entries of what travels, folders before what is in them, and all its files.
 
     Raises RefusedError for a file that cannot be read.
     """
     root = os.fspath(selection.root)
     entries = {one.path: one for one in _folders(root, selection.entries)}
-    learnt: dict[str, Known] = {}
+    files: dict[str, Remembered] = {}
     for one in selection.entries:
         if one.kind == "link":
             entries[one.path] = Entry(one.path, "l", 0o777, 0, one.target or "")
         elif one.kind == "file":
-            _take_file(root, one.path, known.get(one.path), now_ns, entries, learnt)
-    return entries, learnt
+            found = _look_at(f"{root}/{one.path}", known.get(one.path), now_ns)
+            if found is not None:
+                files[one.path] = found
+                stamp = found.stamp
+                mode = stamp.mode & 0o777
+                entries[one.path] = Entry(one.path, "f", mode, stamp.size_bytes, found.sha256)
+    return entries, files
 
 
-def _take_file(
-    root: str,
-    path: str,
-    known: Known | None,
-    now_ns: int,
-    entries: Entries,
-    learnt: dict[str, Known],
-) -> None:
-    full = f"{root}/{path}"
+def _look_at(full: str, known: Remembered | None, now_ns: int) -> Remembered | None:
+    """Return a file as it is now; None where it has gone since it was selected."""
     try:
-        status = os.lstat(full)
-        size = status.st_size
-        stamp = (status.st_mtime_ns, status.st_ctime_ns, status.st_ino)
-        is_known = known is not None and known.size_bytes == size and known.stamp == stamp
-        sha256 = known.sha256 if known is not None and is_known else _hash(full)
+        stamp = stamp_of(os.lstat(full))
+        if known is not None and known.is_still(stamp):
+            return known
+        return Remembered(stamp, now_ns, _hash(full))
     except FileNotFoundError:
-        return  # gone since it was selected
-    entries[path] = Entry(path, "f", status.st_mode & 0o777, size, sha256)
-    if max(stamp[:2]) < now_ns - _UNSURE_NS:
-        learnt[path] = Known(size, stamp, sha256)
+        return None
 
 
 def _hash(full: str) -> str:

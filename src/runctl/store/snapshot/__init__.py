@@ -7,7 +7,13 @@ tree that names a path leading out is refused.
 
 from __future__ import annotations
 
-from runctl.store.snapshot.memory import Memory, load_memory, save_memory
+from runctl.store.snapshot.memory import (
+    Memory,
+    Remembered,
+    load_memory,
+    save_memory,
+    stamp_of,
+)
 from runctl.store.snapshot.reading import PackSource, read_entries, read_leaves, read_snapshot
 from runctl.store.snapshot.records import (
     Entry,
@@ -29,6 +35,7 @@ __all__ = [
     "Memory",
     "Node",
     "PackSource",
+    "Remembered",
     "Snapshot",
     "Taken",
     "break_seal",
@@ -37,6 +44,7 @@ __all__ = [
     "read_leaves",
     "read_snapshot",
     "save_memory",
+    "stamp_of",
     "take_snapshot",
     "unpack_snapshot",
 ]

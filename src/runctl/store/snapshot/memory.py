@@ -31,6 +31,12 @@ class Stamp(Struct, frozen=True, array_like=True):
     inode: int
 
 
+def stamp_of(status: os.stat_result) -> Stamp:
+    return Stamp(
+        status.st_mode, status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino
+    )
+
+
 class Remembered(Struct, frozen=True, array_like=True):
     """A file as it was when it was read at ``read_ns`` (ns since 1970)."""
 

@@ -15,7 +15,7 @@ from runctl.errors import ConflictError, RefusedError
 from runctl.model.checkpoint import Part
 from runctl.model.codec import encode, escape_name
 from runctl.store.blobs import Blobs
-from runctl.store.snapshot.memory import Memory, PackNote, Remembered, Stamp
+from runctl.store.snapshot.memory import Memory, PackNote, Remembered, Stamp, stamp_of
 from runctl.store.snapshot.packing import Packer
 from runctl.store.snapshot.packs import PACK_BYTES
 from runctl.store.snapshot.records import EMPTY, Entry, FileEntry, LinkEntry, Snapshot
@@ -109,7 +109,7 @@ class _Look:
         if folder not in self.modes:
             self._see_folders(path.rpartition("/")[0])
         if stat.S_ISREG(status.st_mode):
-            self.leaves.append((folder, self._see_file(path, escaped, name, _stamp(status))))
+            self.leaves.append((folder, self._see_file(path, escaped, name, stamp_of(status))))
         elif stat.S_ISLNK(status.st_mode):
             target = escape_name(os.readlink(full))
             self.leaves.append((folder, LinkEntry(name=name, target=target)))
@@ -144,12 +144,12 @@ class _Look:
         """Read a file once, piece by piece, into packs; ConflictError if it changes meanwhile."""
         read_ns, full = self.now_ns(), f"{self.root}/{path}"
         with _opened(full, path) as file:
-            before = _stamp(os.fstat(file.fileno()))
+            before = stamp_of(os.fstat(file.fileno()))
             whole, pieces = hashlib.sha256(), []
             while data := file.read(PACK_BYTES):
                 whole.update(data)
                 pieces.append(self._keep(data))
-            after = _stamp(os.fstat(file.fileno()))
+            after = stamp_of(os.fstat(file.fileno()))
         if before != after or sum(piece.size_bytes for piece in pieces) != after.size_bytes:
             raise ConflictError(
                 f"{full} changed while it was read", hint="type the same again", path=path
@@ -161,12 +161,6 @@ class _Look:
         sha256 = hashlib.sha256(data).hexdigest()
         self.packer.add(sha256, data)
         return Part(sha256=sha256, size_bytes=len(data))
-
-
-def _stamp(status: os.stat_result) -> Stamp:
-    return Stamp(
-        status.st_mode, status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino
-    )
 
 
 @contextmanager
