@@ -9,7 +9,6 @@ import click
 
 from runctl.cli.consent import require_consent
 from runctl.cli.invocation import Invocation
-from runctl.cli.sentences import tell_foresight
 
 if TYPE_CHECKING:
     from runctl.client import Client
@@ -59,5 +58,7 @@ def agree_to_volumes(
 
 
 def volume_lines(plan: VolumePlan) -> Iterator[str]:
+    from runctl.cli.sentences import tell_foresight  # noqa: PLC0415 - no help needs it
+
     for one in plan.volumes:
         yield f"volume: {tell_foresight(one)}"
