@@ -3,6 +3,8 @@
 ``mount VOLUME FOLDER rw|ro LABEL UID GID``: mount it there. One that is blank gets a file system,
 which belongs to UID; what holds anything else than a file system is left alone.
 ``unmount VOLUME``: write all down and unmount it.
+``users VOLUME``: say where it is mounted, and which processes use it.
+``grow VOLUME``: make its file system as large as the disk.
 
 The answer is one JSON object: of the mount, or ``{"error": …}`` with status 3.
 """
@@ -239,6 +241,27 @@ def _unmount(volume_id: str, folder: str) -> None:
         time.sleep(0.2)
 
 
+def users(volume_id: str, *_: str) -> Answer:
+    folders = [one[2] for one in mounts_of(find_node(volume_id, 0))]
+    return {"mounts": folders, "users": [one for place in folders for one in holders(place)]}
+
+
+def grow(volume_id: str, *_: str) -> Answer:
+    """Where it cannot be done, the answer says why; the disk is larger all the same."""
+    node = find_node(volume_id, 0)
+    kind, held = look(node).get("TYPE", ""), mounts_of(node)
+    if kind in ("ext2", "ext3", "ext4"):
+        if not held:
+            run("e2fsck", "-f", "-p", node)  # what it could not mend, the next one refuses
+        done = run("resize2fs", node)
+    elif kind == "xfs" and held:
+        done = run("xfs_growfs", held[0][2])
+    else:
+        return {"problem": f"{volume_id} has no file system that is mounted"}
+    told = done.stderr.strip().splitlines()[-1:] if done.returncode else []
+    return {"problem": told[0] if told else None}
+
+
 def holders(folder: str) -> list[str]:
     """Return the processes that have a file of a mount open, as ``PID NAME``."""
     device, found = os.stat(folder).st_dev, []
@@ -260,7 +283,12 @@ def _is_on(device: int, place: str) -> bool:
 
 def main(argv: list[str]) -> int:
     os.environ["PATH"] = "/usr/sbin:/usr/bin:/sbin:/bin"
-    verbs: dict[str, Callable[..., Answer]] = {"mount": mount, "unmount": unmount}
+    verbs: dict[str, Callable[..., Answer]] = {
+        "mount": mount,
+        "unmount": unmount,
+        "users": users,
+        "grow": grow,
+    }
     answer: Answer
     with open(LOCK, "w", encoding="ascii") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)  # one at a time on this instance

@@ -44,7 +44,8 @@ _CAPACITY_CODES = frozenset({
 _CONFLICT_CODES = frozenset({
     "IncorrectInstanceState", "IncorrectState", "DeleteConflict", "BucketAlreadyExists",
     "DependencyViolation", "IdempotentParameterMismatch", "InvalidInstanceID.NotLinkable",
-    "InvalidVolume.ZoneMismatch", "VolumeInUse",
+    "InvalidVolume.ZoneMismatch", "VolumeInUse", "IncorrectModificationState",
+    "VolumeModificationRateExceeded", "InvalidSnapshot.InUse",
 })  # fmt: skip
 
 

@@ -10,6 +10,11 @@ COMMANDS = {
     "show": ("runctl.cli.ebs_looking:show", "Show a volume."),
     "attach": ("runctl.cli.ebs_changes:attach", "Attach a volume to an instance."),
     "detach": ("runctl.cli.ebs_changes:detach", "Detach a volume from its instance."),
+    "resize": ("runctl.cli.ebs_changes:resize", "Make a volume larger."),
+    "snapshot": ("runctl.cli.ebs_snapshots:snapshot", "Keep what a volume holds now."),
+    "snapshot-list": ("runctl.cli.ebs_snapshots:snapshot_list", "List your snapshots."),
+    "snapshot-delete": ("runctl.cli.ebs_snapshots:snapshot_delete", "Delete a snapshot."),
+    "restore": ("runctl.cli.ebs_snapshots:restore", "Make a volume of a snapshot."),
     "delete": ("runctl.cli.ebs_changes:delete", "Delete a volume, with all that is on it."),
 }
 

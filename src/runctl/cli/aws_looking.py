@@ -45,15 +45,17 @@ def _table(invocation: Invocation, found: list[ListedInstance]) -> list[str]:
 
 
 def _note_totals(invocation: Invocation, instances: Instances, found: list[ListedInstance]) -> None:
-    from runctl.cli.aws_pages import tell_totals, tell_volume  # noqa: PLC0415
+    from runctl.cli.aws_pages import tell_snapshot, tell_totals, tell_volume  # noqa: PLC0415
 
     screen = invocation.screen
     screen.note(tell_totals(found) if found else "no instances")
     try:
-        spare = instances.spare_volumes()
+        spare, forgotten = instances.spare_volumes(), instances.spare_snapshots()
     except AuthError as error:  # who may not look at volumes has a list all the same
         screen.warn(f"whether volumes are left is not known: {error.message}")
         return
+    for snapshot in forgotten:
+        screen.note(f"of a volume that is gone, and costs: {tell_snapshot(snapshot)}")
     for volume in spare:
         screen.note(f"attached to nothing, and costs: {tell_volume(volume)}")
 

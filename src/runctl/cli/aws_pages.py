@@ -16,6 +16,7 @@ from runctl.model.instance_views import (
 )
 from runctl.model.money import format_cost, rate_of
 from runctl.model.quantities import format_usd
+from runctl.model.volume import Snapshot
 
 _UP = frozenset({InstanceState.PENDING, InstanceState.RUNNING})
 TABLE_HEADER = (
@@ -67,6 +68,13 @@ def describe_volume(volume: Volume) -> str:
     monthly = volume.usd_per_month
     price = "at an unknown price" if monthly is None else f"{format_cost(monthly)} a month"
     return f"{volume.volume_id}: {volume.gib} GiB {volume.type}, {price}"
+
+
+def tell_snapshot(snapshot: Snapshot) -> str:
+    """``snap-…: 100 GiB, at most $5.00 a month``, and how to be rid of it."""
+    monthly, ident = snapshot.usd_per_month, snapshot.snapshot_id
+    price = "at an unknown price" if monthly is None else f"at most {format_cost(monthly)} a month"
+    return f"{ident}: {snapshot.gib} GiB, {price}; runctl aws ebs snapshot-delete {ident}"
 
 
 def tell_run(run: RunOnInstance) -> str:

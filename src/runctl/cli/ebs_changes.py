@@ -1,4 +1,4 @@
-"""``runctl aws ebs create``, ``attach``, ``detach`` and ``delete``."""
+"""``runctl aws ebs create``, ``attach``, ``detach``, ``resize`` and ``delete``."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def create(invocation: Invocation, /, name: str, **options: Any) -> None:
     """
     volumes = invocation.client().volumes()
     wish = _wish(volumes, name, options)
-    words = _tell_wish(volumes, wish)
+    words = tell_wish(volumes, wish)
     if options["dry_run"]:
         invocation.screen.show(wish, lambda: [f"would make {words}"], name)
         return
@@ -46,23 +46,16 @@ def create(invocation: Invocation, /, name: str, **options: Any) -> None:
         invocation.screen.note(words)
     require_consent(invocation.screen, "Make it?", is_given=options["yes"])
     with invocation.screen.working(f"making {name}"):
-        _show(invocation, volumes.create(wish))
+        show_volume(invocation, volumes.create(wish))
 
 
 def _wish(volumes: Volumes, name: str, options: dict[str, Any]) -> VolumeWish:
     from runctl.model.wish import VolumeWish  # noqa: PLC0415
 
-    if bool(options["zone"]) == bool(options["instance"]) or name.startswith("vol-"):
-        wrong = "a name begins with vol-" if name.startswith("vol-") else "say one of the two"
-        raise UsageError(
-            f"a volume needs a name, and either --zone or --instance: {wrong}",
-            hint="runctl aws ebs create data --size 100G --zone us-east-1a",
-        )
-    place = options["zone"] or volumes.place_of(options["instance"])
     return VolumeWish(
         name=name,
         gib=options["size"],
-        place=place,
+        place=place_of(volumes, name, options),
         iops=options["iops"],
         throughput_mibps=options["throughput"],
         project=options["project"],
@@ -70,7 +63,19 @@ def _wish(volumes: Volumes, name: str, options: dict[str, Any]) -> VolumeWish:
     )
 
 
-def _tell_wish(volumes: Volumes, wish: VolumeWish) -> str:
+def place_of(volumes: Volumes, name: str, options: dict[str, Any]) -> str:
+    """Return the zone where a volume is to be made, or raise UsageError."""
+    if bool(options["zone"]) == bool(options["instance"]) or name.startswith("vol-"):
+        wrong = "a name begins with vol-" if name.startswith("vol-") else "say one of the two"
+        raise UsageError(
+            f"a volume needs a name, and either --zone or --instance: {wrong}",
+            hint="runctl aws ebs create data --size 100G --zone us-east-1a",
+        )
+    return str(options["zone"] or volumes.place_of(options["instance"]))
+
+
+def tell_wish(volumes: Volumes, wish: VolumeWish) -> str:
+    """Say what is wanted, and what it costs."""
     from runctl.model.money import format_cost  # noqa: PLC0415
 
     monthly = volumes.price(wish)
@@ -90,10 +95,10 @@ def attach(invocation: Invocation, volume: str, instance: str, *, dry_run: bool)
     """
     volumes = invocation.client().volumes()
     if dry_run:
-        _show(invocation, volumes.find(volume), f"would be attached to {instance}")
+        show_volume(invocation, volumes.find(volume), f"would be attached to {instance}")
         return
     with invocation.screen.working(f"attaching {volume}"):
-        _show(invocation, volumes.attach(volume, instance))
+        show_volume(invocation, volumes.attach(volume, instance))
 
 
 @click.command(cls=Command)
@@ -102,14 +107,43 @@ def attach(invocation: Invocation, volume: str, instance: str, *, dry_run: bool)
 @yes_option
 @pass_invocation
 def detach(invocation: Invocation, volume: str, *, dry_run: bool, yes: bool) -> None:
-    """Detach VOLUME from its instance, where it has to be unmounted before."""
+    """Unmount VOLUME on its instance, and detach it; exit 5 where a process uses it."""
     volumes = invocation.client().volumes()
     if dry_run:
-        _show(invocation, volumes.find(volume), "would be detached")
+        show_volume(invocation, volumes.check_detach(volume), "would be detached")
         return
     require_consent(invocation.screen, f"Detach {volume}?", is_given=yes)
     with invocation.screen.working(f"detaching {volume}"):
-        _show(invocation, volumes.detach(volume))
+        show_volume(invocation, volumes.detach(volume))
+
+
+@click.command(cls=Command)
+@click.argument("volume")
+@click.argument("size", type=Gibibytes())
+@dry_run_option
+@yes_option
+@pass_invocation
+def resize(invocation: Invocation, volume: str, size: int, *, dry_run: bool, yes: bool) -> None:
+    """Make VOLUME larger: to SIZE, in GiB or as 200G, also while it is in use.
+
+    The file system on it grows with it, where an instance has it. It costs more from then on, and
+    never shrinks.
+    """
+    volumes = invocation.client().volumes()
+    found = volumes.check_resize(volume, size)
+    words = f"{found.volume_id}: {found.gib} GiB, to be {size} GiB for good"
+    if dry_run:
+        show_volume(invocation, found, f"would be of {size} GiB")
+        return
+    if not yes:
+        invocation.screen.note(words)
+    require_consent(invocation.screen, "Make it larger?", is_given=yes)
+    with invocation.screen.working(f"making {volume} larger"):
+        made, problem = volumes.resize(volume, size)
+    show_volume(invocation, made)
+    if problem is not None:
+        again = "type the same again once it can grow"
+        invocation.screen.note(f"its file system is as large as before ({problem}): {again}")
 
 
 @click.command(cls=Command)
@@ -127,14 +161,16 @@ def delete(
     """
     volumes = invocation.client().volumes()
     if dry_run:
-        _show(invocation, volumes.find(volume), "would be deleted")
+        found = volumes.check_delete(volume, is_unprotected=unprotect)
+        show_volume(invocation, found, "would be deleted")
         return
     require_consent(invocation.screen, f"Delete {volume}, with its data?", is_given=yes)
     with invocation.screen.working(f"deleting {volume}"):
-        _show(invocation, volumes.delete(volume, is_unprotected=unprotect), "is deleted")
+        show_volume(invocation, volumes.delete(volume, is_unprotected=unprotect), "is deleted")
 
 
-def _show(invocation: Invocation, one: Volume, words: str | None = None) -> None:
+def show_volume(invocation: Invocation, one: Volume, words: str | None = None) -> None:
+    """Show a volume, and what has become of it."""
     from runctl.cli.aws_pages import describe_volume  # noqa: PLC0415
 
     attached = f"attached to {one.instance_id}" if one.instance_id else one.state

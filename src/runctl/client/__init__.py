@@ -10,6 +10,7 @@ if TYPE_CHECKING:  # what the client's methods return: imported by those who hav
     from runctl.client.aws_setup import AwsSetup as AwsSetup
     from runctl.client.instances import Instances as Instances
     from runctl.client.machine import Machine as Machine
+    from runctl.client.snapshots import Snapshots as Snapshots
     from runctl.client.storage import PlannedTransfer as PlannedTransfer
     from runctl.client.storage import Storage as Storage
     from runctl.client.volumes import Volumes as Volumes

@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from runctl.client.aws_setup import AwsSetup
     from runctl.client.instances import Instances
     from runctl.client.machine import Machine
+    from runctl.client.snapshots import Snapshots
     from runctl.client.storage import Storage
     from runctl.client.volumes import Volumes
     from runctl.config import ConfigFile, Setting
@@ -419,6 +420,12 @@ class Client(Workplace):
         from runctl.client.volumes import Volumes  # noqa: PLC0415
 
         return Volumes(self._session, self._session.provider(provider))
+
+    def snapshots(self, provider: str = "aws") -> Snapshots:
+        """Return the snapshots of a provider's volumes: to make, list and delete."""
+        from runctl.client.snapshots import Snapshots  # noqa: PLC0415
+
+        return Snapshots(self._session.provider(provider))
 
     def aws_setup(self) -> AwsSetup:
         """Return what an owner needs in an account of AWS: to make, check and take away."""

@@ -16,7 +16,7 @@ from runctl.model.instance_views import (
     InstanceReport,
     ListedInstance,
 )
-from runctl.model.volume import VolumeAsk
+from runctl.model.volume import Snapshot, VolumeAsk
 from runctl.model.wish import InstanceWish
 
 # Imported where they are used: a command pays only for what it does.
@@ -69,6 +69,12 @@ class Instances:
         if not isinstance(self._provider, SupportsVolumes):
             return []
         return list(self._provider.spare_volumes())
+
+    def spare_snapshots(self) -> list[Snapshot]:
+        """Return our snapshots of volumes that are gone; they cost all the same."""
+        from runctl.engine.volumes import forgotten_snapshots  # noqa: PLC0415
+
+        return forgotten_snapshots(self._provider)
 
     def status(self, reference: str) -> InstanceDetail:
         """Return all of one instance: how it is reached, its disks, the runs that it has had."""

@@ -78,6 +78,27 @@ class Volumes:
 
         return let_go(self._provider, self.find(reference))
 
+    def check_detach(self, reference: str) -> Volume:
+        """Return it, or raise what a detach would: RefusedError, or ConflictError if it is used."""
+        from runctl.engine.mounting import check_let_go  # noqa: PLC0415
+
+        return check_let_go(self._provider, self.find(reference))
+
+    def check_delete(self, reference: str, *, is_unprotected: bool = False) -> Volume:
+        """Return it, or raise what ``delete`` would raise."""
+        ident = self.find(reference).volume_id
+        return self._changes.check_volume_delete(ident, is_unprotected=is_unprotected)
+
+    def check_resize(self, reference: str, gib: int) -> Volume:
+        """Return it, or raise ConflictError where it would shrink."""
+        return self._changes.check_volume_resize(self.find(reference).volume_id, gib)
+
+    def resize(self, reference: str, gib: int) -> tuple[Volume, str | None]:
+        """Make it larger; return it, and why its file system has not grown with it, if so."""
+        from runctl.engine.mounting import resize  # noqa: PLC0415
+
+        return resize(self._provider, self.find(reference).volume_id, gib)
+
     # -- on instances
 
     def foresee(

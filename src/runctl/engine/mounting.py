@@ -31,6 +31,14 @@ from runctl.model.wish import InstanceWish, VolumeWish
 from runctl.providers.api import Provider
 
 REFUSED = 3
+_AS_ROOT = """\
+for python in "$HOME"/.runctl/agents/*/bin/python python3 /usr/libexec/platform-python; do
+    ! command -v "$python" >/dev/null 2>&1 ||
+        exec sudo -n "$(command -v "$python")" -I -S - "$@" "$(id -u)" "$(id -g)"
+done
+echo 'there is no Python' >&2
+exit 127
+"""
 
 
 def name_of_new(stem: str, ask: VolumeAsk) -> str:
@@ -207,6 +215,34 @@ def let_go(provider: Provider, volume: Volume) -> Volume:
     return changes_of(provider).detach_volume(volume.volume_id)
 
 
+def check_let_go(provider: Provider, volume: Volume) -> Volume:
+    """Return a volume, or raise what its detaching would meet: a process that uses it."""
+    found = changes_of(provider).check_volume_ours(volume.volume_id)
+    ident = found.instance_id
+    if ident is None or provider.describe(ident).state is not InstanceState.RUNNING:
+        return found
+    users = on_instance(provider, ident, "users", found.volume_id)["users"]
+    if isinstance(users, list) and users:
+        raise ConflictError(
+            f"{found.volume_id} is in use on {ident}: {', '.join(users)}",
+            hint=f"runctl ssh {ident} -- ps aux",
+        )
+    return found
+
+
+def resize(provider: Provider, volume_id: str, gib: int) -> tuple[Volume, str | None]:
+    """Make a volume larger, and the file system on it, where an instance has it.
+
+    Return it, and why the file system is as large as before, if so.
+    """
+    found = changes_of(provider).resize_volume(volume_id, gib)
+    ident = found.instance_id
+    if ident is None or provider.describe(ident).state is not InstanceState.RUNNING:
+        return found, "no instance has it"
+    problem = on_instance(provider, ident, "grow", volume_id)["problem"]
+    return found, None if problem is None else str(problem)
+
+
 def release(provider: Provider, run: Run, tell: Tell) -> None:
     """Detach what the last attempt had mounted, from an instance that stays after the run.
 
@@ -252,8 +288,8 @@ def mount(provider: Provider, instance_id: str, place: VolumePlace) -> dict[str,
 def on_instance(provider: Provider, instance_id: str, *words: str) -> dict[str, object]:
     """Have ``volume_root`` do something as root; ConflictError where it refuses."""
     script = resources.files("runctl.agent").joinpath("volume_root.py").read_bytes()
-    shell = 'exec sudo -n python3 -I - "$@" "$(id -u)" "$(id -g)"'
-    done = provider.connect(instance_id).exec(["sh", "-c", shell, "volumes", *words], stdin=script)
+    argv = ["sh", "-c", _AS_ROOT, "volumes", *words]
+    done = provider.connect(instance_id).exec(argv, stdin=script)
     if done.status == REFUSED:
         told = json.loads(done.stdout)["error"]
         raise ConflictError(f"{instance_id}: {told}", hint=f"runctl aws status {instance_id}")

@@ -89,7 +89,7 @@ class Volume(Value, frozen=True, kw_only=True):
     """A disk. ``is_kept``: it stays, and costs, when the instance it is attached to ends.
 
     ``state`` is in the provider's own words. ``is_ours``: it bears our owner tag;
-    ``is_protected``: it is not deleted until that is lifted.
+    ``is_protected``: it is not deleted until that is lifted. ``snapshot``: what it was made of.
     ``usd_per_month`` of None is unknown, never 0.
     """
 
@@ -107,3 +107,4 @@ class Volume(Value, frozen=True, kw_only=True):
     is_attached: bool = False
     is_ours: bool = False
     is_protected: bool = False
+    snapshot: str | None = None

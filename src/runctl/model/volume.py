@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from datetime import datetime
 from decimal import Decimal
 from pathlib import PurePosixPath
 
@@ -57,6 +58,25 @@ class VolumePlan(Value, frozen=True, kw_only=True):
 
     volumes: tuple[VolumeForesight, ...] = ()
     place: str | None = None
+
+
+class Snapshot(Value, frozen=True, kw_only=True):
+    """What a volume held at ``started_at``; ``state`` is in the provider's own words.
+
+    ``usd_per_month`` is the most that it costs: only what was written is paid for, and once. None
+    is unknown, never 0. ``volume_id`` is of a volume that may be gone.
+    """
+
+    provider: str
+    snapshot_id: str
+    volume_id: str | None
+    gib: int
+    state: str
+    started_at: datetime
+    usd_per_month: Decimal | None
+    progress: str | None = None
+    name: str | None = None
+    is_ours: bool = False
 
 
 def read_volumes(texts: Sequence[str]) -> tuple[VolumeAsk, ...]:

@@ -11,7 +11,8 @@ from runctl.model.codec import Value
 class VolumeWish(Value, frozen=True, kw_only=True):
     """What a user wants of a volume, which is told from his others by its name.
 
-    ``throughput_mibps`` is in MiB/s; None leaves it, and ``iops``, to the provider.
+    ``throughput_mibps`` is in MiB/s; None leaves it, and ``iops``, to the provider. ``snapshot`` is
+    the id of what it holds; None is a blank one.
     """
 
     name: str
@@ -21,6 +22,7 @@ class VolumeWish(Value, frozen=True, kw_only=True):
     throughput_mibps: int | None = None
     project: str | None = None
     is_protected: bool = False
+    snapshot: str | None = None
 
 
 class InstanceWish(Value, frozen=True, kw_only=True):

@@ -7,11 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from runctl.model.instance import Instance, Offer, Volume
+from runctl.model.volume import Snapshot
 from runctl.model.wish import InstanceWish, VolumeWish
 from runctl.transports.api import Transport
 
@@ -159,8 +161,56 @@ class SupportsVolumeChanges(Protocol):
         """Detach it; ConflictError where the instance does not let go of it."""
         ...
 
+    def check_volume_ours(self, volume_id: str) -> Volume:
+        """Return it, or raise what any change of it would raise."""
+        ...
+
+    def check_volume_delete(self, volume_id: str, *, is_unprotected: bool = False) -> Volume:
+        """Return it, or raise what its deletion would raise."""
+        ...
+
     def delete_volume(self, volume_id: str, *, is_unprotected: bool = False) -> None:
         """Delete it; RefusedError where it is protected, ConflictError where it is attached."""
+        ...
+
+    def check_volume_resize(self, volume_id: str, gib: int) -> Volume:
+        """Return it, or raise ConflictError where it would shrink."""
+        ...
+
+    def resize_volume(self, volume_id: str, gib: int) -> Volume:
+        """Make it larger; the file system on it is as large as before."""
+        ...
+
+
+@runtime_checkable
+class SupportsSnapshots(Protocol):
+    """Providers that keep what a volume held at a moment."""
+
+    def our_snapshots(self) -> Sequence[Snapshot]:
+        """Return the snapshots that bear our owner tag."""
+        ...
+
+    def describe_snapshot(self, snapshot_id: str) -> Snapshot:
+        """Return the snapshot as it is now, or raise NotFoundError."""
+        ...
+
+    def price_snapshot(self, gib: int) -> Decimal | None:
+        """Return the most that one of so much costs, in US dollars a month; None is unknown."""
+        ...
+
+    def snapshot_volume(self, volume: Volume, name: str, patience: timedelta) -> Snapshot:
+        """Make one, and return once it is whole; the same name and volume make no second one.
+
+        Raises TryAgain where only the waiting is over.
+        """
+        ...
+
+    def check_snapshot_delete(self, snapshot_id: str) -> Snapshot:
+        """Return it, or raise RefusedError where it is not ours."""
+        ...
+
+    def delete_snapshot(self, snapshot_id: str) -> None:
+        """Delete it; ConflictError where an image is made of it."""
         ...
 
 

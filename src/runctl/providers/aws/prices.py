@@ -66,9 +66,17 @@ def _on_demand_price(account: Account, type_: str) -> Decimal | None:
 
 
 def listed_price(
-    account: Account, wanted: Mapping[str, str], units: Collection[str], what: str
+    account: Account,
+    wanted: Mapping[str, str],
+    units: Collection[str],
+    what: str,
+    *,
+    usage: str = "",
 ) -> Decimal | None:
-    """Return the least price for a unit of what has these attributes, in the account's region."""
+    """Return the least price for a unit of what has these attributes, in the account's region.
+
+    ``usage`` is how its usage type ends, which begins with the region.
+    """
     filters = [
         {"Type": "TERM_MATCH", "Field": key, "Value": value}
         for key, value in {**wanted, "regionCode": account.region}.items()
@@ -76,11 +84,16 @@ def listed_price(
     with translated(f"the price of {what} cannot be told"):
         client = account.client("pricing", region=_PRICING_REGION)
         told = client.get_products(ServiceCode="AmazonEC2", Filters=filters)["PriceList"]
-    return min(_prices(told, units), default=None)
+    meant = [one for one in map(json.loads, told) if _usage_of(one).endswith(usage)]
+    return min(_prices(meant, units), default=None)
 
 
-def _prices(told: Sequence[str], units: Collection[str]) -> Iterator[Decimal]:
-    for product in map(json.loads, told):
+def _usage_of(product: Mapping[str, Any]) -> str:
+    return str(product["product"]["attributes"].get("usagetype", ""))
+
+
+def _prices(told: Sequence[Mapping[str, Any]], units: Collection[str]) -> Iterator[Decimal]:
+    for product in told:
         for term in product.get("terms", {}).get("OnDemand", {}).values():
             for dimension in term["priceDimensions"].values():
                 price = _read(dimension["pricePerUnit"].get("USD", "0"))

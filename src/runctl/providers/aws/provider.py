@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from datetime import timedelta
 from decimal import Decimal
 from functools import cache, cached_property, partial
 from pathlib import Path
@@ -14,6 +15,7 @@ from runctl.aws.errors import translated
 from runctl.aws.tags import ATTEMPT_TAG, OWNER_TAG, RUN_TAG, TOKEN_TAG
 from runctl.errors import RunctlError, TransportError
 from runctl.model.instance import GONE, Instance, Offer, Volume
+from runctl.model.volume import Snapshot
 from runctl.model.wish import InstanceWish, VolumeWish
 from runctl.providers.api import Surroundings
 from runctl.providers.aws import ending, power
@@ -22,6 +24,7 @@ from runctl.providers.aws.defaults import complete
 from runctl.providers.aws.describing import not_found, read_instance
 from runctl.providers.aws.images import Image, find_image
 from runctl.providers.aws.offers import list_offers
+from runctl.providers.aws.snapshots import Snapshots
 from runctl.providers.aws.types import architecture_of, describe_types
 from runctl.providers.aws.volume_changes import VolumeChanges
 from runctl.providers.aws.volumes import list_volumes
@@ -117,6 +120,36 @@ class AwsProvider:
     def delete_volume(self, volume_id: str, *, is_unprotected: bool = False) -> None:
         self._volumes.delete(volume_id, is_unprotected=is_unprotected)
 
+    def check_volume_ours(self, volume_id: str) -> Volume:
+        return self._volumes.check_ours(volume_id)
+
+    def check_volume_delete(self, volume_id: str, *, is_unprotected: bool = False) -> Volume:
+        return self._volumes.check_delete(volume_id, is_unprotected=is_unprotected)
+
+    def check_volume_resize(self, volume_id: str, gib: int) -> Volume:
+        return self._volumes.check_resize(volume_id, gib)
+
+    def resize_volume(self, volume_id: str, gib: int) -> Volume:
+        return self._volumes.resize(volume_id, gib)
+
+    def our_snapshots(self) -> Sequence[Snapshot]:
+        return self._snapshots.ours()
+
+    def describe_snapshot(self, snapshot_id: str) -> Snapshot:
+        return self._snapshots.describe(snapshot_id)
+
+    def price_snapshot(self, gib: int) -> Decimal | None:
+        return self._snapshots.price(gib)
+
+    def snapshot_volume(self, volume: Volume, name: str, patience: timedelta) -> Snapshot:
+        return self._snapshots.create(volume, name, patience)
+
+    def check_snapshot_delete(self, snapshot_id: str) -> Snapshot:
+        return self._snapshots.check_delete(snapshot_id)
+
+    def delete_snapshot(self, snapshot_id: str) -> None:
+        self._snapshots.delete(snapshot_id)
+
     def connect(self, instance_id: str) -> Transport:
         if self.describe(instance_id).state in GONE:
             raise TransportError(f"{instance_id} is terminated", hint="runctl runs")
@@ -177,6 +210,10 @@ class AwsProvider:
     @property
     def _volumes(self) -> VolumeChanges:
         return VolumeChanges(self._account, self._owner)
+
+    @property
+    def _snapshots(self) -> Snapshots:
+        return Snapshots(self._account, self._owner)
 
     @property
     def _ec2(self) -> Any:

@@ -69,6 +69,12 @@ class VolumeChanges:
                     f"{one.place}",
                     hint=f"runctl aws ebs show {one.volume_id}",
                 )
+            if one.snapshot != wish.snapshot:
+                raise ConflictError(
+                    f"{one.volume_id} bears the name {wish.name} already, and was made of "
+                    f"{one.snapshot or 'no snapshot'}",
+                    hint=f"runctl aws ebs show {one.volume_id}",
+                )
             if wish.is_protected and not one.is_protected:
                 raise ConflictError(
                     f"{one.volume_id} bears the name {wish.name} already, and is not protected",
@@ -89,6 +95,7 @@ class VolumeChanges:
                     ClientToken=_client_token(self.owner, wish, turn),
                     TagSpecifications=[{"ResourceType": "volume", "Tags": self._tags(wish)}],
                     **_shape(wish),
+                    **({"SnapshotId": wish.snapshot} if wish.snapshot else {}),
                 )
             made = self._await(told["VolumeId"], lambda one: one.state != "creating")
         except NotFoundError:
@@ -102,7 +109,7 @@ class VolumeChanges:
         return [{"Key": key, "Value": value} for key, value in told.items() if value]
 
     def attach(self, volume_id: str, instance_id: str) -> Volume:
-        found = self._ours(volume_id)
+        found = self.check_ours(volume_id)
         if found.instance_id not in (None, instance_id):
             raise _taken(volume_id, str(found.instance_id))
         if found.instance_id is None:
@@ -133,7 +140,7 @@ class VolumeChanges:
         )
 
     def detach(self, volume_id: str) -> Volume:
-        found = self._ours(volume_id)
+        found = self.check_ours(volume_id)
         if found.instance_id is not None:
             with translated(f"{volume_id} cannot be detached", hint="runctl aws ebs list"):
                 self._ec2.detach_volume(VolumeId=volume_id, InstanceId=found.instance_id)
@@ -145,15 +152,25 @@ class VolumeChanges:
                 hint=f"runctl ssh {found.instance_id} -- findmnt",
             ) from error
 
-    def delete(self, volume_id: str, *, is_unprotected: bool) -> None:
-        found = self._ours(volume_id)
-        if found.is_protected and not is_unprotected:
-            raise RefusedError(
-                f"{volume_id} is protected: it was made with --persistent",
-                hint=f"runctl aws ebs delete {volume_id} --unprotect",
+    def resize(self, volume_id: str, gib: int) -> Volume:
+        """Make it larger; it is in use, and as fast as before a while later, all the time."""
+        found = self.check_resize(volume_id, gib)
+        if found.gib != gib:
+            with translated(f"{volume_id} cannot be resized", hint="runctl aws ebs list"):
+                self._ec2.modify_volume(VolumeId=volume_id, Size=gib)
+        return self._await(volume_id, lambda one: one.gib == gib)
+
+    def check_resize(self, volume_id: str, gib: int) -> Volume:
+        found = self.check_ours(volume_id)
+        if gib < found.gib:
+            raise ConflictError(
+                f"{volume_id} has {found.gib} GiB, and a volume never shrinks",
+                hint=f"runctl aws ebs show {volume_id}",
             )
-        if found.instance_id is not None:
-            raise _taken(volume_id, found.instance_id)
+        return found
+
+    def delete(self, volume_id: str, *, is_unprotected: bool) -> None:
+        self.check_delete(volume_id, is_unprotected=is_unprotected)
         with translated(f"{volume_id} cannot be deleted", hint=f"runctl aws ebs show {volume_id}"):
             self._ec2.delete_volume(VolumeId=volume_id)
         try:
@@ -161,7 +178,18 @@ class VolumeChanges:
         except NotFoundError:
             return  # what is deleted is soon not described any more
 
-    def _ours(self, volume_id: str) -> Volume:
+    def check_delete(self, volume_id: str, *, is_unprotected: bool) -> Volume:
+        found = self.check_ours(volume_id)
+        if found.is_protected and not is_unprotected:
+            raise RefusedError(
+                f"{volume_id} is protected: it was made with --persistent",
+                hint=f"runctl aws ebs delete {volume_id} --unprotect",
+            )
+        if found.instance_id is not None:
+            raise _taken(volume_id, found.instance_id)
+        return found
+
+    def check_ours(self, volume_id: str) -> Volume:
         found = self.describe(volume_id)
         if found.is_ours:
             return found

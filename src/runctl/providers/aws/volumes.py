@@ -56,6 +56,7 @@ def _read(told: Mapping[str, Any], owner: str, prices: Prices) -> Volume:
         is_attached=held.get("State") == "attached",
         is_ours=tags.get(OWNER_TAG) == owner,
         is_protected=PROTECTED_TAG in tags,
+        snapshot=told.get("SnapshotId") or None,
     )
 
 
