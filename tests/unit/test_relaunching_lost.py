@@ -215,3 +215,32 @@ def test_an_end_that_the_provider_tells_is_believed_at_once(
     assert there.is_alive(session, run)
     assert there.has_ended(session, run) is has_ended
     assert there.is_alive(session, run) is not has_ended
+
+
+@pytest.mark.parametrize(
+    ("ahead_s", "is_there", "lives", "is_alive"),
+    [
+        (240, False, False, False),
+        (240, True, False, False),
+        (240, True, True, True),
+        (10, False, False, True),  # clocks differ a little: it is still fresh
+    ],
+)
+def test_a_sign_of_life_from_the_future_is_not_believed(
+    session: Session,
+    monkeypatch: pytest.MonkeyPatch,
+    ahead_s: int,
+    is_there: bool,
+    lives: bool,
+    is_alive: bool,
+) -> None:
+    """Else a clock that is four minutes slow would find each loss four minutes late."""
+    run = add(session, STARTED)
+    beat = Heartbeat(
+        at=NOW + timedelta(seconds=ahead_s), attempt=1, phase=None, log_bytes=0, rss_bytes=0,
+        disk_free_bytes=0, load=0.0,
+    )  # fmt: skip
+    session.ledger.beat(RUN_ID, beat)
+    monkeypatch.setattr(there, "is_there", lambda *_: is_there)
+    monkeypatch.setattr(there, "_probe", lambda *_: {"is_agent_alive": lives})
+    assert there.is_alive(session, run) is is_alive

@@ -107,15 +107,16 @@ def is_alive(session: Session, run: Run) -> bool:
 
     One sign of life that is missing asks the cloud whether there is an instance, two more ask
     the instance itself. Where it runs and does not answer nothing is known, and nothing is judged.
+    A sign of life from the future is of a clock that is wrong, and says nothing.
     """
     if run.last is None or run.last.instance in session.ended:
         return False
     silence = _silence(session, run, run.last)
-    if silence <= FRESH_TIME:
+    if -FRESH_TIME <= silence <= FRESH_TIME:
         return True
     if not is_there(session, run):
         return False
-    if silence <= QUIET_TIME:
+    if -FRESH_TIME <= silence <= QUIET_TIME:
         return True
     try:
         found = _probe(session, run, run.last)
