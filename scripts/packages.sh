@@ -19,6 +19,7 @@ needed='
 /usr/bin/dbus-daemon:dbus
 /lib/systemd/systemd:systemd
 /usr/sbin/dockerd:docker.io
+/usr/bin/docker-registry:docker-registry
 '
 
 missing=''

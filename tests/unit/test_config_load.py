@@ -43,6 +43,7 @@ SAMPLES: dict[str, tuple[str, str, object]] = {
     "environment.system_site_packages": ("true", "true", True),
     "environment.no_deps": ("true", "1", True),
     "docker.image": ('"a:1"', "a:1", "a:1"),
+    "docker.repository": ('"h:5/a"', "h:5/a", "h:5/a"),
     "docker.shm_bytes": ('"8G"', "8G", 8 * 1024**3),
     "docker.options": ('["--memory=2g"]', "--memory=2g", ("--memory=2g",)),
     "docker.install": ("true", "true", True),

@@ -28,6 +28,7 @@ class Invocation:
         self.screen = Screen()
         self.is_debug = False
         self._options: dict[str, object] = {}
+        self._is_noted = False
         early = _find_format(arguments) or os.environ.get(_FORMAT_VARIABLE)
         if early in FORMATS:
             self.screen.format = early  # an error of the command line itself has this form too
@@ -49,7 +50,9 @@ class Invocation:
         from runctl.cli import journal  # noqa: PLC0415
         from runctl.client import Client  # noqa: PLC0415
 
-        journal.note_call(self.arguments)
+        if not self._is_noted:  # a run in an image that is built has a client for each
+            journal.note_call(self.arguments)
+            self._is_noted = True
         given = {"output.format": self._options.get("output")}
         given["output.color"] = self._options.get("color")
         client = Client(settings={**given, **(settings or {})})

@@ -17,7 +17,8 @@ from pathlib import Path
 
 LIMIT_BYTES = 1024**2
 KEPT = 3
-_ENV_VALUE = re.compile(r"(?s)^((?:--env=)?[A-Za-z_][A-Za-z0-9_]*=).*")
+_BEARERS = ("--env=", "--build-arg=")
+_ENV_VALUE = re.compile(r"(?s)^((?:--env=|--build-arg=)?[A-Za-z_][A-Za-z0-9_]*=).*")
 
 
 def log_path() -> Path:
@@ -37,10 +38,10 @@ def note_fault(arguments: Sequence[str], error: Exception) -> Path | None:
 
 
 def _describe(arguments: Sequence[str]) -> str:
-    """The command line without the values of ``--env``: they may be secret."""
+    """The command line without the values of ``--env`` and ``--build-arg``: they may be secret."""
     shown: list[str] = []
     for argument in arguments:
-        is_env = argument.startswith("--env=") or (shown and shown[-1] == "--env")
+        is_env = argument.startswith(_BEARERS) or (shown and f"{shown[-1]}=" in _BEARERS)
         shown.append(_ENV_VALUE.sub(r"\1***", argument) if is_env else argument)
     return shlex.join(shown)
 

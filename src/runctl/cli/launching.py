@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from runctl.cli.consent import dry_run_option, yes_option
+from runctl.cli.docker_options import build_options
 from runctl.cli.invocation import Invocation
 from runctl.cli.mounting import agree_to_volumes, volume_option
 from runctl.cli.parameters import (
@@ -128,6 +129,8 @@ launch_options = together(
     ),
     click.option("--install/--no-install", default=None, help="Install what is declared."),
     click.option("--image", metavar="REF", help="Run it in a container of this image."),
+    click.option("--docker", is_flag=True, help="Run it in the image of the project's Dockerfile."),
+    build_options,
     click.option("--shm-size", metavar="SIZE", help="The container's shared memory, such as 8G."),
     click.option(
         "--docker-option", multiple=True, metavar="ARG", help="An argument of docker run."
@@ -145,7 +148,7 @@ launch_options = together(
 
 def launch(invocation: Invocation, options: Mapping[str, Any]) -> None:
     """Plan, or start a run; follow it unless it was to be left alone."""
-    client = invocation.client(collect_settings(options))
+    client = invocation.client(settle(invocation, options, collect_settings(options)))
     carry_out_there(invocation, client, read_request(options), options)
 
 
@@ -187,6 +190,15 @@ def make_terms(invocation: Invocation, terms: Terms | None, *, is_given: bool) -
 
     how = partial(accept, invocation.screen, is_given=is_given)
     return replace(terms or Terms(), accept=how)
+
+
+def settle(
+    invocation: Invocation, options: Mapping[str, Any], settings: dict[str, object]
+) -> dict[str, object]:
+    """Return the settings with the image that the run goes in, which may have to be built."""
+    from runctl.cli.docker_runs import settle_image  # noqa: PLC0415
+
+    return settle_image(invocation, options, settings)
 
 
 def read_request(options: Mapping[str, Any]) -> LaunchRequest:

@@ -14,6 +14,7 @@ from runctl.cli.launching import (
     detach_option,
     launch_options,
     read_request,
+    settle,
 )
 from runctl.cli.rented import check_unrented, rent_for, rented_options
 from runctl.cli.renting import renting_settings
@@ -38,7 +39,8 @@ def train(context: click.Context, invocation: Invocation, /, **options: Any) -> 
 
     An instance that is rented for the run ends with it, however that ends, unless --keep is given.
     """
-    client = invocation.client(collect_settings(options) | renting_settings(options))
+    settings = collect_settings(options) | renting_settings(options)
+    client = invocation.client(settle(invocation, options, settings))
     request, target = read_request(options), client.config.values.run.on
     if not client.is_to_rent(target):
         check_unrented(context, target)

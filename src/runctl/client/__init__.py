@@ -8,6 +8,7 @@ from runctl.client.client import Client
 
 if TYPE_CHECKING:  # what the client's methods return: imported by those who have them already
     from runctl.client.aws_setup import AwsSetup as AwsSetup
+    from runctl.client.docker_images import DockerImages as DockerImages
     from runctl.client.instances import Instances as Instances
     from runctl.client.machine import Machine as Machine
     from runctl.client.snapshots import Snapshots as Snapshots

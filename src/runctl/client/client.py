@@ -36,6 +36,7 @@ from runctl.model.views import (
 # Imported where they are used: a command pays only for what it does.
 if TYPE_CHECKING:
     from runctl.client.aws_setup import AwsSetup
+    from runctl.client.docker_images import DockerImages
     from runctl.client.instances import Instances
     from runctl.client.machine import Machine
     from runctl.client.snapshots import Snapshots
@@ -426,6 +427,12 @@ class Client(Workplace):
         from runctl.client.snapshots import Snapshots  # noqa: PLC0415
 
         return Snapshots(self._session.provider(provider))
+
+    def docker_images(self) -> DockerImages:
+        """Return the container images of the project here: to build, push, list and remove."""
+        from runctl.client.docker_images import DockerImages  # noqa: PLC0415
+
+        return DockerImages(self._session, self._cwd)
 
     def aws_setup(self) -> AwsSetup:
         """Return what an owner needs in an account of AWS: to make, check and take away."""

@@ -86,6 +86,9 @@ class DockerSettings(Struct, frozen=True, kw_only=True):
     """``[docker]``: the container that runs go in."""
 
     image: Annotated[str | None, _about("its image; none runs scripts in no container")] = None
+    repository: Annotated[
+        str | None, _about("where its own images go: HOST/NAME; none is nowhere")
+    ] = None
     shm_bytes: Annotated[
         int | None, _about("its shared memory; none is half of the instance's memory", 1)
     ] = None

@@ -1,0 +1,1 @@
+"""Images of a project: built here out of what travels, pushed, listed, pruned."""
