@@ -67,6 +67,7 @@ CASES = {
     "ssh-bad-port": ["ssh", "alpha", "--forward", "http"],
     "ssh-port-twice": ["ssh", "alpha", "--forward", "6006", "--forward", "6006:80", "-o", "json"],
     "ssh-config-alone": ["ssh", "alpha", "--config", "--", "true"],
+    "transfer-here-alone": ["transfer", "data", "../elsewhere"],
     "s3-no-place": ["s3", "list", "bucket"],
     "pull": ["pull", "alpha", "--into", "../fetched"],
     "pull-json": ["pull", "alpha", "--into", "../fetched json", "-o", "json"],

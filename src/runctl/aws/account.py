@@ -62,6 +62,12 @@ class Account:
                 self._clients[key] = self._make(*key)
         return self._clients[key]
 
+    def client_apart(self, service: str, region: str, *, is_anonymous: bool) -> Any:
+        """Return a client that is nobody else's; an anonymous one signs nothing."""
+        with self._lock:
+            more = {"signature_version": botocore.UNSIGNED} if is_anonymous else {}
+            return self._make(service, region, more)
+
     @cached_property
     def region(self) -> str:
         """The region of all calls, or ConfigError with what to set."""
@@ -99,8 +105,8 @@ class Account:
                 hint="aws configure list-profiles, and then runctl config set --user aws.profile …",
             ) from error
 
-    def _make(self, service: str, region: str) -> Any:
+    def _make(self, service: str, region: str, more: Mapping[str, Any] | None = None) -> Any:
         # botocore writes what it has found into what it is given.
-        config = BotoConfig(**deepcopy({**_OF_ALL, **_OF.get(service, {})}))
+        config = BotoConfig(**deepcopy({**_OF_ALL, **_OF.get(service, {}), **(more or {})}))
         with translated(f"{service} of AWS cannot be called"):
             return self._session.client(service, region_name=region, config=config)

@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 from runctl.aws.account import Account
 from runctl.aws.errors import translated
+from runctl.model.reach import AS_USUAL, Reach
 from runctl.store.s3 import BucketAccess, BucketKeys
 
 # botocore hands out no credentials that expire within ten minutes: it renews them first.
@@ -18,10 +19,13 @@ def bucket_access(account: Account) -> BucketAccess:
     return bucket_access_in(account, account.region)
 
 
-def bucket_access_in(account: Account, region: str) -> BucketAccess:
+def bucket_access_in(account: Account, region: str, reach: Reach = AS_USUAL) -> BucketAccess:
     """Return the same for a bucket of another region."""
     return BucketAccess(
-        region=region, endpoint=bucket_endpoint(account), keys=lambda: keys_of(account)
+        region=region,
+        endpoint=bucket_endpoint(account),
+        keys=None if reach.is_anonymous else lambda: keys_of(account),
+        reach=reach,
     )
 
 

@@ -15,14 +15,17 @@ from typing import Any
 
 from runctl.aws.account import Account
 from runctl.aws.bucket_access import bucket_access_in
+from runctl.aws.bucket_reach import client_of
 from runctl.aws.errors import code_of, translated
 from runctl.aws.list_pages import FOUND, read_quickly
 from runctl.aws.part_upload import PartUpload
 from runctl.errors import AuthError, NotFoundError, ProviderError, RunctlError
+from runctl.model.reach import AS_USUAL, Reach
 from runctl.store.transfer.bucket_bytes import BucketBytes
 from runctl.store.transfer.far import Algorithm, Digest, FarObject, SourceFile, Stored
 
 DELETED_AT_ONCE = 1000
+LINKED_S = 6 * 3600
 COPIED_AT_ONCE_BYTES = 5 * 1024**3
 _CHECKSUMS: tuple[tuple[str, Algorithm], ...] = (
     ("ChecksumSHA256", "sha256"), ("ChecksumSHA1", "sha1"), ("ChecksumCRC32", "crc32"),
@@ -50,10 +53,12 @@ class Unfinished:
 class FarS3Bucket(BucketBytes):
     """One bucket, in its own region, whatever that of the account is."""
 
-    def __init__(self, account: Account, bucket: str, state_dir: Path) -> None:
-        region = bucket_region(account, bucket)
-        super().__init__(bucket, bucket_access_in(account, region))
-        self._s3 = account.client("s3", region=region)
+    def __init__(
+        self, account: Account, bucket: str, state_dir: Path, reach: Reach = AS_USUAL
+    ) -> None:
+        region = bucket_region(account, bucket, reach)
+        super().__init__(bucket, bucket_access_in(account, region, reach))
+        self._s3 = client_of(account, region, reach)
         read_quickly(self._s3)
         self._state_dir = state_dir
 
@@ -117,6 +122,21 @@ class FarS3Bucket(BucketBytes):
             failed |= {one["Key"]: _not_deleted(self.url, one) for one in told.get("Errors", ())}
         return failed
 
+    def link(self, found: FarObject) -> str:
+        """Return an address that whoever has it may read the object at, for some hours."""
+        return self._link("get_object", Key=found.key)
+
+    def link_to_put(self, key: str, sha256: str) -> str:
+        """Return the address to put an object to: the one whose SHA-256 this is, in base 64."""
+        return self._link("put_object", Key=key, ChecksumSHA256=sha256)
+
+    def _link(self, operation: str, **words: str) -> str:
+        with translated(f"nothing signs for {self.url}"):
+            link: str = self._s3.generate_presigned_url(
+                operation, Params={"Bucket": self.name, **words}, ExpiresIn=LINKED_S
+            )
+        return link
+
     def unfinished(self, prefix: str) -> Iterator[Unfinished]:
         """Yield the uploads in parts under a prefix that were never completed."""
         asked = {"Bucket": self.name, "Prefix": prefix}
@@ -148,11 +168,11 @@ class FarS3Bucket(BucketBytes):
             )
 
 
-def bucket_region(account: Account, bucket: str) -> str:
+def bucket_region(account: Account, bucket: str, reach: Reach = AS_USUAL) -> str:
     """Return where a bucket is, which it tells even whom it refuses. Raises NotFoundError."""
     from botocore.exceptions import ClientError  # noqa: PLC0415
 
-    s3 = account.client("s3")
+    s3 = client_of(account, account.region, reach)
     with translated(f"s3://{bucket} cannot be reached"):
         try:
             told = s3.head_bucket(Bucket=bucket)

@@ -11,6 +11,7 @@ from runctl.cli.consent import dry_run_option, require_consent, yes_option
 from runctl.cli.invocation import Invocation, pass_invocation
 from runctl.cli.s3_choosing import choice_of, choosing
 from runctl.cli.s3_pages import tell_troubles
+from runctl.cli.s3_reaching import encrypting, reaching, storage_of
 from runctl.cli.sentences import tell_count, tell_path
 from runctl.errors import NotFoundError, RefusedError
 
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 @click.argument("source", metavar="SOURCE")
 @click.argument("target", metavar="TARGET")
 @choosing
+@encrypting
 @pass_invocation
 def cp(invocation: Invocation, /, source: str, target: str, **globs: tuple[str, ...]) -> int:
     """Copy the object, all below the folder, or what the pattern SOURCE means to TARGET.
@@ -31,7 +33,7 @@ def cp(invocation: Invocation, /, source: str, target: str, **globs: tuple[str, 
     """
     screen = invocation.screen
     with screen.working(f"copying {source}"):
-        copied, troubles = invocation.client().storage().copy(source, target, choice_of(globs))
+        copied, troubles = storage_of(invocation).copy(source, target, choice_of(globs))
     document = {"copied": copied, "troubles": troubles}
     screen.show(document, lambda: [f"copied {tell_count(len(copied), 'object')}"], copied)
     return tell_troubles(screen, troubles)
@@ -43,6 +45,7 @@ def cp(invocation: Invocation, /, source: str, target: str, **globs: tuple[str, 
 @choosing
 @yes_option
 @dry_run_option
+@reaching
 @pass_invocation
 def rm(
     invocation: Invocation,
@@ -59,7 +62,7 @@ def rm(
     \b
     runctl s3 rm 's3://bucket/tmp/*.part' --dry-run
     """
-    screen, storage = invocation.screen, invocation.client().storage()
+    screen, storage = invocation.screen, storage_of(invocation)
     found = _find(storage, url, choice_of(globs), is_recursive=recursive)
     if dry_run:
         _show(invocation, found, "would delete")

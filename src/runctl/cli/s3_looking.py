@@ -10,6 +10,7 @@ import click
 from runctl.cli.command import Command
 from runctl.cli.invocation import Invocation, pass_invocation
 from runctl.cli.s3_choosing import choice_of, choosing
+from runctl.cli.s3_reaching import reaching, storage_of
 from runctl.cli.sentences import tell_count, tell_path
 from runctl.errors import IntegrityError, NotFoundError
 from runctl.model.transfer import ALL
@@ -28,6 +29,7 @@ url_argument = click.argument("url", metavar="URL")
 @url_argument
 @click.option("-r", "--recursive", is_flag=True, help="All below URL, not one level.")
 @choosing
+@reaching
 @pass_invocation
 def list_(
     invocation: Invocation, /, url: str, *, recursive: bool, **globs: tuple[str, ...]
@@ -38,7 +40,7 @@ def list_(
     runctl s3 list s3://bucket/runs/
     runctl s3 list 's3://bucket/runs/**/*.pt'
     """
-    screen, storage, choice = invocation.screen, invocation.client().storage(), choice_of(globs)
+    screen, storage, choice = invocation.screen, storage_of(invocation), choice_of(globs)
     is_level = url.endswith("/") or url.count("/") == URL_ONLY_BUCKET
     folders: list[str] = []
     with screen.working(f"listing {url}"):
@@ -57,13 +59,14 @@ def list_(
 @click.command(cls=Command)
 @url_argument
 @choosing
+@reaching
 @pass_invocation
 def du(invocation: Invocation, /, url: str, **globs: tuple[str, ...]) -> None:
     """Say how many objects there are at URL, and how large they are together."""
     from runctl.model.quantities import format_size  # noqa: PLC0415
 
     with invocation.screen.working(f"counting {url}"):
-        objects = invocation.client().storage().find(url, choice_of(globs))
+        objects = storage_of(invocation).find(url, choice_of(globs))
     total = sum(one.size_bytes for one in objects)
     document = {"url": url, "object_count": len(objects), "size_bytes": total}
     line = f"{format_size(total)} in {tell_count(len(objects), 'object')} at {tell_path(url)}"
@@ -73,6 +76,7 @@ def du(invocation: Invocation, /, url: str, **globs: tuple[str, ...]) -> None:
 @click.command(cls=Command)
 @url_argument
 @choosing
+@reaching
 @pass_invocation
 def verify(invocation: Invocation, /, url: str, **globs: tuple[str, ...]) -> int:
     """Read all objects at URL back, and compare them with the digests that S3 keeps of them.
@@ -82,7 +86,7 @@ def verify(invocation: Invocation, /, url: str, **globs: tuple[str, ...]) -> int
     """
     screen = invocation.screen
     with screen.working(f"reading {url}"):
-        verdicts = invocation.client().storage().verify(url, choice_of(globs))
+        verdicts = storage_of(invocation).verify(url, choice_of(globs))
     screen.show(verdicts, lambda: _verdict_lines(screen, verdicts), [one.url for one in verdicts])
     is_bad = any(one.state == "bad" for one in verdicts)
     return IntegrityError.exit_code if is_bad else 0

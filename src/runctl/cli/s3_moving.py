@@ -12,6 +12,7 @@ from runctl.cli.consent import dry_run_option, require_consent, yes_option
 from runctl.cli.invocation import Invocation, pass_invocation
 from runctl.cli.parameters import split_lists
 from runctl.cli.s3_pages import conclude, move_lines, plan_lines, transfer_line
+from runctl.cli.s3_reaching import encrypting, reaching, storage_of
 
 if TYPE_CHECKING:
     from runctl.client import PlannedTransfer
@@ -42,6 +43,7 @@ def _choosing(command: F) -> F:
 @click.argument("source", metavar="PATH")
 @click.argument("url", metavar="URL")
 @_choosing
+@encrypting
 @pass_invocation
 def upload(invocation: Invocation, /, source: str, url: str, **options: Any) -> int:
     """Send the file or the folder PATH to URL; what is there and equal is not sent again.
@@ -57,6 +59,7 @@ def upload(invocation: Invocation, /, source: str, url: str, **options: Any) -> 
 @click.argument("url", metavar="URL")
 @click.argument("target", metavar="PATH", default=".")
 @_choosing
+@reaching
 @pass_invocation
 def download(invocation: Invocation, /, url: str, target: str, **options: Any) -> int:
     """Fetch the object, or all below the folder, URL to PATH, verified.
@@ -85,6 +88,7 @@ def download(invocation: Invocation, /, url: str, target: str, **options: Any) -
 )  # fmt: skip
 @yes_option
 @_choosing
+@encrypting
 @pass_invocation
 def sync(invocation: Invocation, /, **options: Any) -> int:
     """Make FOLDER and URL equal: only what differs moves.
@@ -107,7 +111,7 @@ def _transfer(invocation: Invocation, options: dict[str, Any], **more: str) -> i
     given |= {name: split_lists(given[name]) for name in ("include", "exclude")}
     request, screen = TransferRequest(**given), invocation.screen
     with screen.working(f"looking at {request.folder} and {request.url}"):
-        planned = invocation.client().storage().plan(request)
+        planned = storage_of(invocation).plan(request)
     if is_dry_run:
         plan = planned.plan
         screen.show(plan, lambda: plan_lines(plan), [move.name for move in plan.moves])

@@ -14,6 +14,7 @@ from runctl.cli.invocation import Invocation, pass_invocation
 from runctl.cli.parameters import Duration
 from runctl.cli.s3_looking import url_argument
 from runctl.cli.s3_pages import tell_troubles
+from runctl.cli.s3_reaching import reaching, storage_of
 from runctl.cli.sentences import tell_count, tell_path
 from runctl.errors import Interrupted, NotFoundError
 
@@ -26,6 +27,7 @@ _TIME = "%Y-%m-%d %H:%M:%SZ"
 
 @click.command(cls=Command)
 @url_argument
+@reaching
 @pass_invocation
 def review(invocation: Invocation, url: str) -> None:
     """Sum up what is at URL: its folders, the largest objects, uploads that were never finished.
@@ -35,7 +37,7 @@ def review(invocation: Invocation, url: str) -> None:
     """
     screen = invocation.screen
     with screen.working(f"looking at {url}"):
-        found = invocation.client().storage().review(url)
+        found = storage_of(invocation).review(url)
     if not found.object_count and not found.unfinished:
         hint = "runctl s3 list s3://bucket/"
         raise NotFoundError(f"there is nothing at {url}", hint=hint)
@@ -45,6 +47,7 @@ def review(invocation: Invocation, url: str) -> None:
 @click.command(cls=Command)
 @url_argument
 @click.option("--interval", type=Duration(), default="5s", show_default=True, help="Of looks.")
+@reaching
 @pass_invocation
 def watch(invocation: Invocation, url: str, *, interval: timedelta) -> None:
     """Print what is written, changed and deleted at URL, until Ctrl-C.
@@ -53,7 +56,7 @@ def watch(invocation: Invocation, url: str, *, interval: timedelta) -> None:
     runctl s3 watch s3://bucket/outputs --interval 2s
     """
     screen = invocation.screen
-    changes = invocation.client().storage().watch(url, interval)
+    changes = storage_of(invocation).watch(url, interval)
     screen.note(f"watching {url}: Ctrl-C ends it")
     try:
         for sighting in changes:
@@ -72,6 +75,7 @@ def watch(invocation: Invocation, url: str, *, interval: timedelta) -> None:
 )
 @yes_option
 @dry_run_option
+@reaching
 @pass_invocation
 def cleanup(
     invocation: Invocation, url: str, *, older_than: timedelta, yes: bool, dry_run: bool
@@ -83,7 +87,7 @@ def cleanup(
     \b
     runctl s3 cleanup s3://bucket/outputs --dry-run
     """
-    screen, storage = invocation.screen, invocation.client().storage()
+    screen, storage = invocation.screen, storage_of(invocation)
     with screen.working(f"looking at {url}"):
         begun_before = datetime.now(UTC) - older_than
         found = [one for one in storage.unfinished(url) if one.begun_at < begun_before]

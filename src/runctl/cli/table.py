@@ -26,6 +26,7 @@ COMMANDS = {
     "checkpoint": ("runctl.cli.checkpoint:checkpoint", "List, verify and clean up checkpoints."),
     "s3": ("runctl.cli.s3:s3", "Move, list and verify data in S3."),
     "docker": ("runctl.cli.docker:docker", "Build images of the project, and push them."),
+    "transfer": ("runctl.cli.transfer:transfer", "Carry files between here, S3 and instances."),
     "workflow": ("runctl.cli.workflow:workflow", "The whole way in one command."),
     "aws": ("runctl.cli.aws:aws", "Rent instances of EC2, train on them, end them."),
     "cloud": ("runctl.cli.cloud:cloud", "Rehearse on a local cloud, free of charge."),

@@ -36,6 +36,7 @@ from runctl.model.views import (
 # Imported where they are used: a command pays only for what it does.
 if TYPE_CHECKING:
     from runctl.client.aws_setup import AwsSetup
+    from runctl.client.carriage import Carriage
     from runctl.client.docker_images import DockerImages
     from runctl.client.instances import Instances
     from runctl.client.machine import Machine
@@ -48,6 +49,7 @@ if TYPE_CHECKING:
     from runctl.engine.renting.intents import Intent
     from runctl.engine.session import Session
     from runctl.model.instance import Instance
+    from runctl.model.reach import Reach
     from runctl.model.terms import Terms
     from runctl.model.travel import TravelPlan, TravelRequest
     from runctl.model.wish import InstanceWish
@@ -440,12 +442,19 @@ class Client(Workplace):
 
         return AwsSetup(self, self._session)
 
-    def storage(self) -> Storage:
-        """Return the buckets of S3 that whoever is signed in can reach."""
+    def storage(self, reach: Reach | None = None) -> Storage:
+        """Return the buckets of S3 that whoever is signed in can reach, or as ``reach`` says."""
         from runctl.client.storage import Storage  # noqa: PLC0415
 
         aws = self.config.values.aws
-        return Storage(self._account(aws.region, aws.profile), self._cache_dir)
+        account = self._account(aws.region, aws.profile)
+        return Storage(account, self._cache_dir, *([reach] if reach is not None else []))
+
+    def carriage(self, source: str, target: str) -> Carriage:
+        """Return what carries files between here, S3, ``instance:ID:/path`` and ``run:ID/path``."""
+        from runctl.client.carriage import Carriage  # noqa: PLC0415
+
+        return Carriage(self, source, target)
 
     def machine(self, reference: str, *, is_foreign: bool = False) -> Machine:
         """Return the instance ``i-…``, or that of a run's last attempt, to look inside.

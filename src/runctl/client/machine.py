@@ -38,15 +38,15 @@ class Machine:
     @property
     def way(self) -> str:
         """How it is reached, in words: ``over SSH as ec2-user``."""
-        return self._transport.way
+        return self.transport.way
 
     def exec(self, argv: Sequence[str]) -> int:
         """Run a command on the caller's own streams; return its status, negative for a signal."""
-        return self._transport.attach(argv)
+        return self.transport.attach(argv)
 
     def shell(self) -> int:
         """Open a shell on the caller's own streams; return its status."""
-        return self._transport.shell()
+        return self.transport.shell()
 
     def forward(self, forwards: Sequence[Forward], argv: Sequence[str] = ()) -> int:
         """Keep ports open while a command runs; without one, until KeyboardInterrupt.
@@ -56,13 +56,13 @@ class Machine:
         from runctl.engine.visiting import check_ports  # noqa: PLC0415
 
         check_ports(forwards, self.alias)
-        return self._transport.forward(forwards, argv)
+        return self.transport.forward(forwards, argv)
 
     def ssh_host(self) -> SshHost:
         """Return what leads other programs here over SSH, with the pinned keys."""
         from runctl.transports.ssh import SshTransport  # noqa: PLC0415
 
-        if not isinstance(self._transport, SshTransport):
+        if not isinstance(self.transport, SshTransport):
             raise ConflictError(
                 f"{self.alias} is reached {self.way}, and not over SSH",
                 hint=f"runctl ssh {self.alias} --config --transport ssh",
@@ -70,7 +70,7 @@ class Machine:
         return SshHost(
             alias=self.alias,
             instance_id=self.instance.instance_id,
-            options=self._transport.target.config(),
+            options=self.transport.target.config(),
         )
 
     def look(self, *, is_detailed: bool = False) -> MachineLook:
@@ -81,7 +81,7 @@ class Machine:
         from runctl.engine import looking  # noqa: PLC0415
 
         ident, at = self.instance.instance_id, self._session.clock()
-        return looking.look(self._transport, ident, at, is_detailed=is_detailed)
+        return looking.look(self.transport, ident, at, is_detailed=is_detailed)
 
     def watch(self, interval: timedelta, *, is_detailed: bool = False) -> Iterator[MachineLook]:
         """Look again and again, until the instance ends: InstanceLost."""
@@ -112,7 +112,7 @@ class Machine:
         silent, ident = Terms(), self.instance.instance_id
         root = locate_project(self._cwd, request.files.project_root)
         folder = request.folder or opening.default_folder(root)
-        place = Place(self._transport, ident, self.alias, folder, request.is_forced)
+        place = Place(self.transport, ident, self.alias, folder, request.is_forced)
         mirror = opening.open_mirror(
             self._session, place, root, request.files, accept or silent.accept
         )
@@ -127,5 +127,6 @@ class Machine:
         )
 
     @cached_property
-    def _transport(self) -> SsmTransport | SshTransport:
+    def transport(self) -> SsmTransport | SshTransport:
+        """What reaches it."""
         return self._session.ways().reach(self.instance.instance_id)

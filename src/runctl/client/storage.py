@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from runctl.errors import Interrupted, NotFoundError, RunctlError
+from runctl.model.reach import AS_USUAL, Reach
 from runctl.model.transfer import (
     ALL,
     Choice,
@@ -67,8 +68,8 @@ class PlannedTransfer:
 class Storage:
     """What ``Client.storage`` returns. Places are ``s3://bucket/path``."""
 
-    def __init__(self, account: Account, cache_dir: Path) -> None:
-        self._account = account
+    def __init__(self, account: Account, cache_dir: Path, reach: Reach = AS_USUAL) -> None:
+        self._account, self._reach = account, reach
         self._state_dir = cache_dir / "transfers"
         self._buckets: dict[str, FarS3Bucket] = {}
 
@@ -196,11 +197,21 @@ class Storage:
         address = read_url(url)
         return objects_at(self._bucket(address.bucket), address, choice)
 
+    def objects(self, url: str) -> list[FarObject]:
+        """Return the objects at a place, as the store has them."""
+        return self._objects(url, ALL)
+
+    def bucket(self, url: str) -> FarS3Bucket:
+        """Return the bucket that a place is in."""
+        from runctl.engine.transferring import read_url  # noqa: PLC0415
+
+        return self._bucket(read_url(url).bucket)
+
     def _bucket(self, name: str) -> FarS3Bucket:
         from runctl.aws.far_bucket import FarS3Bucket  # noqa: PLC0415 - boto3 takes its time
 
         if name not in self._buckets:
-            self._buckets[name] = FarS3Bucket(self._account, name, self._state_dir)
+            self._buckets[name] = FarS3Bucket(self._account, name, self._state_dir, self._reach)
         return self._buckets[name]
 
 

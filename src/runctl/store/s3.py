@@ -13,6 +13,7 @@ from obstore.store import S3Store
 
 from runctl.errors import ConfigError
 from runctl.model.paths import check_relative
+from runctl.model.reach import AS_USUAL, Reach
 from runctl.store.bucket import BucketObjects
 
 if TYPE_CHECKING:
@@ -50,6 +51,7 @@ class BucketAccess:
     region: str
     endpoint: str | None = None
     keys: Callable[[], BucketKeys] | None = None
+    reach: Reach = AS_USUAL
 
 
 def open_bucket(url: str, access: BucketAccess) -> BucketObjects:
@@ -94,9 +96,23 @@ def _config(bucket: str, access: BucketAccess) -> S3Config:
     else:
         # A dot in the name is not covered by AWS's certificate.
         config["virtual_hosted_style_request"] = "." not in bucket
+    config.update(_reach_config(access.reach))
     metadata = os.environ.get("AWS_EC2_METADATA_SERVICE_ENDPOINT")
     if metadata:  # obstore reads a variable of its own alone
         config["metadata_endpoint"] = metadata
+    return config
+
+
+def _reach_config(reach: Reach) -> S3Config:
+    config: S3Config = {}
+    if reach.is_anonymous:
+        config["skip_signature"] = True
+    if reach.is_requester_pays:
+        config["request_payer"] = True
+    if reach.encryption is not None:
+        config["server_side_encryption"] = reach.encryption
+    if reach.kms_key is not None:
+        config["sse_kms_key_id"] = reach.kms_key
     return config
 
 
