@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import os
+from datetime import UTC, datetime
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
@@ -12,9 +13,11 @@ from typing import Any, cast
 import pytest
 
 from runctl.agent.containers.docker import Docker
+from runctl.agent.containers.ecr import Keys, ask_password
 from runctl.aws.container_registry import KEPT_IMAGES, make_repository
 from runctl.engine.docker_images.pushing import signed_in
 from runctl.engine.session import Session
+from runctl.errors import AuthError
 from tests.cloud_instances import CloudAccount
 from tests.localcloud.process import CloudProcess
 
@@ -57,6 +60,16 @@ def test_the_password_is_there_for_the_push_alone(
         assert environ["DOCKER_HOST"] == "unix:///nowhere"
     assert not path.parent.exists()
     assert list(tmp_path.iterdir()) == []
+
+
+def test_an_instance_s_role_signs_for_a_password(local_cloud: CloudProcess) -> None:
+    told = local_cloud.session().get_credentials().get_frozen_credentials()
+    keys = Keys(told.access_key, told.secret_key, None)
+    secret = ask_password(local_cloud.endpoint, REGION, keys, datetime.now(UTC))
+    assert secret.startswith("AWS:")
+    wrong = keys._replace(secret_key="x" * 40)
+    with pytest.raises(AuthError, match="ignature"):
+        ask_password(local_cloud.endpoint, REGION, wrong, datetime.now(UTC))
 
 
 def test_another_registry_is_asked_as_docker_login_has_left_it() -> None:

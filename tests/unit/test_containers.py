@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import subprocess
+from datetime import UTC, datetime
+from http.client import HTTPException
 from pathlib import Path
 
 import pytest
@@ -18,7 +20,9 @@ from runctl.agent.containers.command import (
     write_exports,
 )
 from runctl.agent.containers.docker import Docker
+from runctl.agent.containers.ecr import Keys, endpoint_of, find_keys, sign
 from runctl.agent.containers.image import pin, repository_of
+from runctl.agent.containers.login import find_ecr
 from runctl.agent.folder import AttemptFolder
 from runctl.model.spec import CheckpointWish, ContainerWish
 from runctl.model.volume import VolumeAsk
@@ -141,3 +145,50 @@ def test_a_terminal_is_passed_on_where_there_is_one() -> None:
     assert with_terminal([], is_there=True) == []
     assert with_terminal(["d", "exec", "n"], is_there=False) == ["d", "exec", "n"]
     assert with_terminal(["d", "exec", "n"], is_there=True) == ["d", "exec", "--tty", "n"]
+
+
+# -- ECR
+
+HOST = "123456789012.dkr.ecr.cn-north-1.amazonaws.com.cn"
+ROLE = {"iam/security-credentials/": "digits\n"}
+TOLD = '{"AccessKeyId": "A", "SecretAccessKey": "S", "Token": "T", "Expiration": "later"}'
+
+
+def test_ecr_is_known_by_its_name() -> None:
+    found = find_ecr(f"{HOST}/team/digits")
+    assert found is not None
+    assert (found.host, found.region, found.name) == (HOST, "cn-north-1", "team/digits")
+    assert endpoint_of(found.region, found.domain, {}) == (
+        "https://api.ecr.cn-north-1.amazonaws.com.cn"
+    )
+    assert endpoint_of(found.region, found.domain, {"AWS_ENDPOINT_URL": "http://h"}) == "http://h"
+
+
+@pytest.mark.parametrize("name", ["python", "ghcr.io/a/b", f"evil.example/{HOST}/a", HOST])
+def test_no_other_registry_is_given_its_password(name: str) -> None:
+    assert find_ecr(name) is None
+
+
+def test_the_keys_of_the_role_are_asked_of_the_instance(monkeypatch: pytest.MonkeyPatch) -> None:
+    answers = {**ROLE, "iam/security-credentials/digits": TOLD}
+    monkeypatch.setattr("runctl.agent.metadata.Metadata.read", lambda _, path: answers.get(path))
+    assert find_keys({}) == Keys("A", "S", "T")
+    own = {"AWS_ACCESS_KEY_ID": "B", "AWS_SECRET_ACCESS_KEY": "C"}
+    assert find_keys(own) == Keys("B", "C", None)
+    answers.clear()
+    assert find_keys({}) is None
+
+
+def test_where_nobody_answers_there_are_no_keys(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(_: object, path: str) -> str:
+        raise HTTPException(path)
+
+    monkeypatch.setattr("runctl.agent.metadata.Metadata.read", refuse)
+    assert find_keys({}) is None
+
+
+def test_a_role_s_token_is_signed_as_well() -> None:
+    headers = sign("h", "us-east-1", Keys("A", "S", "T"), datetime(2026, 1, 2, tzinfo=UTC))
+    assert headers["x-amz-security-token"] == "T"
+    assert "host;x-amz-date;x-amz-security-token;x-amz-target" in headers["authorization"]
+    assert "Credential=A/20260102/us-east-1/ecr/aws4_request" in headers["authorization"]

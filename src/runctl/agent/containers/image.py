@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from runctl.agent.containers.docker import Docker, check_gpus, has_gpus
+from runctl.agent.containers.ecr import ask_password, endpoint_of, find_keys
 from runctl.agent.containers.installing import ready_docker
+from runctl.agent.containers.login import find_ecr, logged_in
 from runctl.agent.environment.processes import run_installer
 from runctl.errors import NotFoundError, PhaseFailed
 from runctl.model.events import ImageReady
@@ -73,16 +77,31 @@ def _pull(
             hint="docker push REPOSITORY:TAG, and type runctl train --image REPOSITORY:TAG",
         )
     try:
-        run_installer(
-            (docker.program, "pull", wanted),
-            folder=Path("/"),
-            environ=os.environ,
-            on_output=on_output,
-            is_cancelled=is_cancelled,
-            keep_open=(),
-            disk=Path("/"),
-        )
+        with _signed_in(docker, repository_of(wanted)) as environ:
+            run_installer(
+                (docker.program, "pull", wanted),
+                folder=Path("/"),
+                environ=environ,
+                on_output=on_output,
+                is_cancelled=is_cancelled,
+                keep_open=(),
+                disk=Path("/"),
+            )
     except PhaseFailed as error:
         why = error.message.partition(": ")[2] or error.message  # not of an environment
         message = f"the image {wanted} could not be pulled: {why}"
         raise NotFoundError(message, hint=f"docker pull {wanted}") from error
+
+
+@contextmanager
+def _signed_in(docker: Docker, repository: str) -> Iterator[Mapping[str, str]]:
+    """Give the environment of a pull: for ECR with a password, where anything here can sign."""
+    place = find_ecr(repository)
+    keys = find_keys(os.environ) if place else None
+    if place is None or keys is None:
+        yield os.environ  # as docker login has left it
+        return
+    endpoint = endpoint_of(place.region, place.domain, os.environ)
+    secret = ask_password(endpoint, place.region, keys, datetime.now(UTC))
+    with logged_in(docker, place.host, secret) as environ:
+        yield environ

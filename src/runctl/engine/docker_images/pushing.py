@@ -2,24 +2,18 @@
 
 from __future__ import annotations
 
-import base64
-import json
 import os
-import re
 import subprocess
-import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from pathlib import Path
 
 from runctl.agent.containers.docker import Docker
 from runctl.agent.containers.image import repository_of
+from runctl.agent.containers.login import find_ecr, logged_in
 from runctl.engine.docker_images.building import Tell, docker_here
 from runctl.engine.session import Session
 from runctl.errors import AuthError, NotFoundError, TransportError
 from runctl.model.docker_image import PushedImage
-
-_ECR = re.compile(r"(?P<account>\d{12})\.dkr\.ecr\.(?P<region>[a-z0-9-]+)\.amazonaws\.com(\.cn)?")
 
 
 def push(
@@ -54,36 +48,17 @@ def signed_in(
 
     Its token is in that folder for as long as this takes; the user's own file is not touched.
     """
-    host, _, name = repository.partition("/")
-    found = _ECR.fullmatch(host)
-    if found is None:
+    place = find_ecr(repository)
+    if place is None:
         yield dict(os.environ)
         return
     from runctl.aws.container_registry import make_repository, sign_in  # noqa: PLC0415 - boto3
 
-    account, region = session.account(), found["region"]
+    account = session.account()
     if makes_repository:
-        make_repository(account, region, name)
-    secret = sign_in(account, region)
-    with tempfile.TemporaryDirectory(prefix="runctl-docker-") as folder:
-        _write_login(Path(folder), host, secret)
-        yield {**os.environ, **_endpoint(docker), "DOCKER_CONFIG": folder}
-
-
-def _write_login(folder: Path, host: str, secret: str) -> None:
-    encoded = base64.b64encode(secret.encode()).decode()
-    path = folder / "config.json"
-    path.touch(0o600)
-    path.write_text(json.dumps({"auths": {host: {"auth": encoded}}}), encoding="utf-8")
-
-
-def _endpoint(docker: Docker) -> dict[str, str]:
-    """Name the daemon, which the user's own file may name by a context."""
-    if "DOCKER_HOST" in os.environ:
-        return {}
-    asked = ("context", "inspect", "--format", "{{.Endpoints.docker.Host}}")
-    host = docker.ask(*asked).stdout.decode().strip()
-    return {"DOCKER_HOST": host} if host else {}
+        make_repository(account, place.region, place.name)
+    with logged_in(docker, place.host, sign_in(account, place.region)) as environ:
+        yield environ
 
 
 def _pinned(found: Mapping[str, object], repository: str) -> str | None:
