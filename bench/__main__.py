@@ -28,6 +28,7 @@ SUBJECTS = (
     "sync",
     "snapshots",
     "transfer",
+    "volumes",
 )
 
 

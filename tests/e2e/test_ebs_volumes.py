@@ -181,7 +181,7 @@ print("done", open("/mnt/data/by-the-first").read(), first > 1)
 """
 
 
-def test_a_volume_goes_on_with_its_run_to_the_next_instance(user: Trainee) -> None:
+def test_a_volume_goes_on_with_its_run_and_outlives_all(user: Trainee) -> None:
     name, ident = make_volume(user, "--persistent")
     user.write("long.py", LONG)
     words = ("--volume", f"{name}:/mnt/data", "--checkpoint-dir", "/mnt/data/checkpoints")
@@ -196,8 +196,19 @@ def test_a_volume_goes_on_with_its_run_to_the_next_instance(user: Trainee) -> No
     attempts = user.told("status")["attempts"]
     assert [one["mounts"][0]["volume_id"] for one in attempts] == [ident, ident]
     assert attempts[0]["instance"] != attempts[1]["instance"]
+    check_outlives(user, name, ident)
+
+
+def check_outlives(user: Trainee, name: str, ident: str) -> None:
+    """What is protected is there when its owner has nothing else any more."""
+    left = [one["InstanceId"] for one in user.instances(*LIVING)]
+    if left:
+        user.told("aws", "terminate", *left, "--yes")
+    user.told("aws", "teardown", "--yes", "--delete-ledger")
     assert user.type("aws", "ebs", "delete", name, "--yes").returncode == 11
     assert [one["State"] for one in volumes(user, volume_id=ident)] == ["available"]
+    delete(user, ident)
+    assert volumes(user, volume_id=ident) == []
 
 
 def has_saved(user: Trainee) -> bool:
