@@ -12,10 +12,13 @@ from random import Random
 
 import pytest
 
-from tests.aws.bucketscene import BucketScene
+from runctl.aws.commands import run_script
+from tests.aws.bucketscene import PREFIX, BucketScene
+from tests.cloud_instances import Rig
 
 pytestmark = pytest.mark.slow
 PATIENCE_S = 150.0
+ZSTD = b"\x28\xb5\x2f\xfd"
 LOOK = """
 import hashlib, json, os, stat
 found = {}
@@ -113,3 +116,46 @@ def test_an_edit_a_rename_and_a_deletion_send_no_more_than_they_are(
 def _expected_after(scene: BucketScene) -> dict[str, list[object]]:
     names = {*ODD, "moved.bin", *MADE}
     return {name: _describe(scene.project / name) for name in names - {"large.bin", "-rf"}}
+
+
+def test_a_pack_that_is_damaged_in_the_store_starts_nothing_and_is_sent_anew(
+    instance: str, in_s3: BucketScene
+) -> None:
+    _fill(in_s3)
+    done = in_s3.type("train", "look.py", "--no-install")  # here: the instance has none of it yet
+    assert done.returncode == 0, done.stderr
+    assert _damage_packs(in_s3) >= 2  # of files, and of nodes
+    refused = _try(in_s3, instance)
+    assert refused.returncode == 10, refused.stderr
+    assert b"TREE" not in refused.stdout
+    assert _train(in_s3, instance) == _expected(in_s3)
+
+
+def _damage_packs(scene: BucketScene) -> int:
+    """Flip the last byte of each pack; return how many there were."""
+    packs = [key for key in scene.keys_of("blobs/") if scene.read(key).startswith(ZSTD)]
+    for key in packs:
+        data = scene.read(key)
+        flipped = data[:-1] + bytes([data[-1] ^ 1])
+        scene.s3.put_object(Bucket=scene.bucket, Key=f"{PREFIX}/{key}", Body=flipped)
+    return len(packs)
+
+
+def _try(scene: BucketScene, instance: str) -> subprocess.CompletedProcess[bytes]:
+    words = ("aws", "train", instance, "look.py", "--wait", "--no-install", "--yes")
+    return scene.type(*words, timeout_s=PATIENCE_S)
+
+
+def test_a_disk_without_room_starts_nothing(rig: Rig, instance: str, in_s3: BucketScene) -> None:
+    if rig.cloud.ready["tier"] != "root":
+        pytest.skip("a small disk is mounted by root")
+    _fill(in_s3)
+    attempts = "$(ls -d /home/*/.runctl/instance)/attempts"
+    run_script(rig.account, instance, f"mount -t tmpfs -o size=6m,mode=777 none {attempts}")
+    try:
+        refused = _try(in_s3, instance)
+    finally:
+        run_script(rig.account, instance, f"umount -l {attempts}")
+    assert refused.returncode == 22, refused.stderr
+    assert b"TREE" not in refused.stdout
+    assert _train(in_s3, instance) == _expected(in_s3)

@@ -89,3 +89,15 @@ def test_what_cannot_be_is_refused_before_anything_is_written(
     done = project.type("train", "slow.py", *words)
     assert (done.returncode, told in done.stderr) == (22, True), done.stderr
     assert not (project.ledger / "runs").exists() or os.listdir(project.ledger / "runs") == []
+
+
+@pytest.mark.parametrize("plan", [(), ("--dry-run",)])
+def test_wheels_that_are_not_sent_are_told(scene: Scene, plan: tuple[str, ...]) -> None:
+    scene.write("train.py", "print('trained')\n")
+    words = ("train", "train.py", *plan)
+    done = scene.type(*words, "--stage-wheels")
+    assert done.returncode == 0, done.stderr
+    said = b"--stage-wheels sends nothing"
+    assert said in done.stdout + done.stderr
+    usual = scene.type(*words)
+    assert said not in usual.stdout + usual.stderr

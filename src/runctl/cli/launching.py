@@ -189,7 +189,7 @@ def make_terms(invocation: Invocation, terms: Terms | None, *, is_given: bool) -
     from runctl.model.terms import Terms  # noqa: PLC0415
 
     how = partial(accept, invocation.screen, is_given=is_given)
-    return replace(terms or Terms(), accept=how)
+    return replace(terms or Terms(tell=invocation.screen.note), accept=how)
 
 
 def settle(

@@ -101,14 +101,14 @@ def _name(index: Mapping[str, Any]) -> str:
 
 def _read_pip(environ: Mapping[str, str]) -> Variables:
     written: Variables = {}
-    for path in _iterate_pip_files(environ):
+    for path in iterate_pip_files(environ):
         if path.is_file():
             written |= _read_pip_file(path)
     names = ("PIP_INDEX_URL", "PIP_EXTRA_INDEX_URL", "PIP_TRUSTED_HOST")
     return written | {name: environ[name] for name in names if environ.get(name)}
 
 
-def _iterate_pip_files(environ: Mapping[str, str]) -> Iterator[Path]:
+def iterate_pip_files(environ: Mapping[str, str]) -> Iterator[Path]:
     """pip's files, the weakest first."""
     named = environ.get("PIP_CONFIG_FILE")
     if named == os.devnull:

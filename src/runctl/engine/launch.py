@@ -24,6 +24,7 @@ from runctl.engine.renting.creation import asked_bytes, is_undecided
 from runctl.engine.renting.intents import Intent, take_up
 from runctl.engine.session import Session, provider_of
 from runctl.engine.specs import make_spec, name_stem, with_id
+from runctl.engine.staying import launch_notes
 from runctl.engine.travel import plan_travel
 from runctl.errors import ConflictError, RunctlError, RunNotFound
 from runctl.model.checkpoint import Part
@@ -46,6 +47,7 @@ def describe(prepared: Prepared, session: Session, cwd: Path) -> LaunchPlan:
         travel = plan_travel(session, root, selection, explain, cwd)
     else:
         travel = plan_kept(session, root, kept)
+    travel = replace(travel, notes=(*travel.notes, *launch_notes(settings, session.environ)))
     return LaunchPlan(
         **asdict(travel),
         target=settings.run.on,
@@ -107,6 +109,8 @@ def launch(prepared: Prepared, session: Session, terms: Terms) -> Launched:
     secrets = collect_secrets(prepared.settings.run.secrets, session.environ)
     require_acceptance(session, prepared.selection, terms.accept)
     spec = make_spec(prepared, session)
+    for note in launch_notes(prepared.settings, session.environ):
+        terms.tell(note)
     intent = _intend(prepared, session, spec) if spec.wish is not None else None
     if intent is not None:
         spec = with_id(spec, intent.token, prepared)

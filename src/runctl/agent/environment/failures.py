@@ -43,7 +43,7 @@ CAUSES: tuple[tuple[str, re.Pattern[str], str], ...] = (
             r"|Connection to \S+ timed out|Could not connect",
             re.IGNORECASE,
         ),
-        "the instance cannot reach the package index: check its egress, proxy and index URL",
+        "the package index is not reached: check egress, proxy and URL, or take --stage-wheels",
     ),
     (
         "index-auth",
