@@ -122,7 +122,8 @@ def test_a_pack_that_is_damaged_in_the_store_starts_nothing_and_is_sent_anew(
     instance: str, in_s3: BucketScene
 ) -> None:
     _fill(in_s3)
-    done = in_s3.type("train", "look.py", "--no-install")  # here: the instance has none of it yet
+    in_s3.write("pkg/__init__.py", f"bucket = {in_s3.bucket!r}\n")  # in no pack that is there
+    done = in_s3.type("train", "look.py", "--no-install")  # here, which puts it into the store
     assert done.returncode == 0, done.stderr
     assert _damage_packs(in_s3) >= 2  # of files, and of nodes
     refused = _try(in_s3, instance)

@@ -156,6 +156,16 @@ def test_the_receiver_is_sent_once(scene: Scene) -> None:
     assert (scene.there / "train.py").read_text() == "print(22)\n"
 
 
+def test_a_torn_receiver_is_sent_again(scene: Scene) -> None:
+    scene.sync()
+    [kept] = (scene.there / receiving.PLACE).glob("receiver-*")
+    kept.write_bytes(kept.read_bytes()[:100])
+    scene.write("train.py", "print(22)\n")
+    with pytest.raises(TransportError, match="without an answer"):
+        scene.sync()
+    assert scene.sync().changed == ("train.py",)
+
+
 def test_where_stat_is_another_the_receiver_looks(scene: Scene) -> None:
     (scene.programs / "stat").write_text("#!/bin/sh\nexit 1\n")
     (scene.programs / "stat").chmod(0o755)

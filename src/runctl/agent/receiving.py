@@ -668,3 +668,5 @@ def main(code: Any, kept: str) -> None:
     answer = in_json(receive(sys.stdin.buffer))
     sys.stdout.buffer.write(zlib.compress(answer.encode(), 1))
     keep_program(code, kept)
+    sys.stdout.flush()
+    os._exit(0)  # to take 50,000 entries apart takes longer than all else

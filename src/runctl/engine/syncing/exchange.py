@@ -20,19 +20,23 @@ import zstandard
 from runctl.agent import receiving
 from runctl.errors import TransportError
 
+# All that can be done before anything is asked is done before: the reading here takes longer.
 _BOOT = """
-import sys, marshal
+import errno, fcntl, gc, hashlib, marshal, os, stat, sys, time, zlib
+kept = sys.argv[1]
+try:
+    code = os.path.exists(kept) and marshal.loads(open(kept, "rb").read())
+except Exception:
+    os.unlink(kept)  # torn by a crash: the next sync sends it again
+    raise
 given = sys.stdin.buffer
 size = given.readline()
 if size:
     if size != b"0\\n":
-        import zlib
         text = zlib.decompress(given.read(int(size)))
         code = compile(text, "receiver", "exec", optimize=2)
-    else:
-        code = marshal.loads(open(sys.argv[1], "rb").read())
     exec(code)
-    main(code, sys.argv[1])
+    main(code, kept)
 """
 _ZSTD_LEVEL, _ZLIB_LEVEL = 3, 6
 _PART_BYTES = 1 << 17
@@ -143,7 +147,7 @@ def _compressed(parts: Iterable[bytes], codec: str) -> Iterator[bytes]:
     """Yield one compressed stream, in parts that are worth a write."""
     is_zstd = codec == "zstd"
     packer: Any = (
-        zstandard.ZstdCompressor(level=_ZSTD_LEVEL).compressobj()
+        zstandard.ZstdCompressor(level=_ZSTD_LEVEL, threads=1).compressobj()  # beside the reading
         if is_zstd
         else zlib.compressobj(_ZLIB_LEVEL)
     )
