@@ -79,9 +79,20 @@ def user(tmp_path_factory: pytest.TempPathFactory, cloud: Cloud) -> Iterator[Tra
 
 @pytest.fixture(scope="module")
 def kept(user: Trainee) -> str:
-    """An instance in the zone of the volumes, which stays."""
+    """An instance in the zone of the volumes, which stays, and has had one from its beginning."""
     words = ("aws", "create", "m5.large", "--zone", ZONE, "--ttl", "1h", "--wait", "--yes")
-    return user.ident(*words)
+    return user.ident(*words, "--volume", "2G:/scratch")
+
+
+def test_an_instance_is_made_with_a_volume(user: Trainee, kept: str) -> None:
+    """Its image has no Python, and no run has been there."""
+    [made] = [one for one in volumes(user) if one["Size"] == 2]
+    assert [one["InstanceId"] for one in made["Attachments"]] == [kept]
+    assert (made["Size"], made["Encrypted"]) == (2, True)
+    seen = user.type("ssh", kept, "--", "sh", "-c", "findmnt -no TARGET,FSTYPE /scratch; id -un")
+    assert seen.stdout.decode().split() == ["/scratch", "ext4", "ec2-user"], seen.stderr
+    owner = user.type("ssh", kept, "--", "stat", "-c", "%U", "/scratch")
+    assert owner.stdout == b"ec2-user\n"
 
 
 def test_a_second_run_reads_what_a_first_has_put_on_a_volume(user: Trainee, kept: str) -> None:

@@ -133,7 +133,7 @@ class Volumes:
         """Attach them to an instance that answers, make those that are new, and mount them."""
         from runctl.engine.mounting import mount_all  # noqa: PLC0415
 
-        mount_all(self._provider, asks, instance, tell)
+        mount_all(self._session, self._provider, asks, instance, tell)
 
     def delete(self, reference: str, *, is_unprotected: bool = False) -> Volume:
         """Delete it, and return what it was; RefusedError where it is protected."""

@@ -10,9 +10,12 @@ from collections.abc import Collection, Sequence
 from dataclasses import replace
 from decimal import Decimal
 from importlib import resources
+from typing import cast
 
 from msgspec.structs import replace as replaced
 
+from runctl.engine.arrival.beginning import bring
+from runctl.engine.arrival.parts import LinkedObjects
 from runctl.engine.naming import find_instance
 from runctl.engine.session import Session
 from runctl.engine.volumes import changes_of, find_volume
@@ -29,15 +32,16 @@ from runctl.model.terms import Tell, Terms
 from runctl.model.volume import VolumeAsk, VolumeForesight, VolumePlace, VolumePlan
 from runctl.model.wish import InstanceWish, VolumeWish
 from runctl.providers.api import Provider
+from runctl.transports.api import Completed
 
-REFUSED = 3
+REFUSED, NO_PYTHON = 3, 75
 _AS_ROOT = """\
 for python in "$HOME"/.runctl/agents/*/bin/python python3 /usr/libexec/platform-python; do
     ! command -v "$python" >/dev/null 2>&1 ||
         exec sudo -n "$(command -v "$python")" -I -S - "$@" "$(id -u)" "$(id -g)"
 done
 echo 'there is no Python' >&2
-exit 127
+exit 75
 """
 
 
@@ -268,28 +272,45 @@ def _unmount(provider: Provider, volume_id: str, ident: str) -> None:
 
 
 def mount_all(
-    provider: Provider, asks: Sequence[VolumeAsk], instance: Instance, tell: Tell
+    session: Session, provider: Provider, asks: Sequence[VolumeAsk], instance: Instance, tell: Tell
 ) -> None:
     """Attach what is wanted and mount it, where no run does it; safe to do again."""
     stem = instance.instance_id
     for place in attach_all(provider, asks, instance, stem=stem, tell=tell):
-        told = mount(provider, instance.instance_id, place)
+        told = _mount(session, provider, stem, place)
         made = ", with a new file system" if told["was_formatted"] else ""
         tell(f"{place.volume_id} is mounted at {place.path}{made}")
 
 
-def mount(provider: Provider, instance_id: str, place: VolumePlace) -> dict[str, object]:
+def _mount(
+    session: Session, provider: Provider, ident: str, place: VolumePlace
+) -> dict[str, object]:
     """Mount an attached volume, as the agent of a run would; return what the instance told."""
     mode = "ro" if place.is_read_only else "rw"
     words = ("mount", place.volume_id, place.path, mode, place.name or place.volume_id)
-    return on_instance(provider, instance_id, *words)
+    done = _ask(provider, ident, *words)
+    if done.status == NO_PYTHON:
+        objects = cast(LinkedObjects, session.ledger.objects)
+        bring(provider.connect(ident), objects, session.cache_dir, session.environ)
+        done = _ask(provider, ident, *words)
+    return _read(done, ident)
 
 
 def on_instance(provider: Provider, instance_id: str, *words: str) -> dict[str, object]:
     """Have ``volume_root`` do something as root; ConflictError where it refuses."""
+    return _read(_ask(provider, instance_id, *words), instance_id)
+
+
+def _ask(provider: Provider, instance_id: str, *words: str) -> Completed:
+    """Have ``volume_root`` do something as root, with any Python that is there."""
     script = resources.files("runctl.agent").joinpath("volume_root.py").read_bytes()
-    argv = ["sh", "-c", _AS_ROOT, "volumes", *words]
-    done = provider.connect(instance_id).exec(argv, stdin=script)
+    return provider.connect(instance_id).exec(
+        ["sh", "-c", _AS_ROOT, "volumes", *words], stdin=script
+    )
+
+
+def _read(done: Completed, instance_id: str) -> dict[str, object]:
+    """Return the answer; ConflictError where it is a refusal."""
     if done.status == REFUSED:
         told = json.loads(done.stdout)["error"]
         raise ConflictError(f"{instance_id}: {told}", hint=f"runctl aws status {instance_id}")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from importlib import resources
 from pathlib import Path
 
@@ -29,20 +29,41 @@ def begin(
     Raises TransportError, IntegrityError where a part arrived damaged, ProviderError where
     the image cannot run an agent.
     """
-    done = _bootstrap(transport, order, ())
+    return _arrive(transport, ("start", encode(order)), objects, cache, environ)
+
+
+def bring(
+    transport: Transport, objects: LinkedObjects, cache: Path, environ: Mapping[str, str]
+) -> None:
+    """Have the agent on an instance, with a Python where its image has none; start nothing.
+
+    Raises as ``begin``.
+    """
+    _arrive(transport, ("bring", b""), objects, cache, environ)
+
+
+def _arrive(
+    transport: Transport,
+    what: tuple[str, bytes],
+    objects: LinkedObjects,
+    cache: Path,
+    environ: Mapping[str, str],
+) -> bytes:
+    done = _bootstrap(transport, what, ())
     platform = _needed(done)
     if platform is not None:
-        done = _bootstrap(transport, order, stage(objects, platform, cache, environ))
+        done = _bootstrap(transport, what, stage(objects, platform, cache, environ))
     return _read(done)
 
 
 def _bootstrap(
-    transport: Transport, order: StartOrder, parts: tuple[StagedPart, ...] | list[StagedPart]
+    transport: Transport, what: tuple[str, bytes], parts: Sequence[StagedPart]
 ) -> Completed:
     script = resources.files("runctl.engine.arrival").joinpath("bootstrap.sh").read_text()
     words = [word for part in parts for word in (part.sha256, part.url)]
-    argv = ["sh", "-c", script, "bootstrap", agent_name(), *words]
-    return transport.exec(argv, stdin=encode(order))
+    verb, given = what
+    argv = ["sh", "-c", script, "bootstrap", agent_name(), verb, *words]
+    return transport.exec(argv, stdin=given)
 
 
 def _needed(done: Completed) -> Platform | None:

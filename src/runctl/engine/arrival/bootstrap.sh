@@ -1,12 +1,13 @@
 # On the instance, as its login user: have the agent here, and hand it the order on standard input.
-#   sh -c "$(cat bootstrap.sh)" bootstrap NAME [SHA256 URL]...
+#   sh -c "$(cat bootstrap.sh)" bootstrap NAME start|bring [SHA256 URL]...
+# With bring nothing more is done than to have it here.
 # Without the agent and without parts it says what this instance is, and exits with 75.
 # Needs curl, sha256sum and tar; a Python comes along where there is none of 3.11 or newer.
 # Changes nothing outside ~/.runctl.
 set -eu
 umask 077
-name=$1
-shift
+name=$1 verb=$2
+shift 2
 home=$HOME/.runctl
 agent=$home/agents/$name
 # Of what could not be finished nothing stays; once the agent is started nothing is left to remove.
@@ -85,4 +86,5 @@ if [ ! -x "$agent/bin/python" ]; then
     fi
     make_agent "$@"
 fi
-exec "$agent/bin/python" -I -m runctl.agent start
+[ "$verb" != bring ] || exit 0
+exec "$agent/bin/python" -I -m runctl.agent "$verb"
