@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 import signal
+import subprocess
 import time
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from typing import Any
 import pytest
 
 from tests.aws.bucketscene import BucketScene
+from tests.scene import RUNCTL
 
 pytestmark = pytest.mark.slow
 MIB = 1024**2
@@ -149,6 +151,40 @@ def test_a_killed_transfer_goes_on_where_it_was(in_s3: BucketScene) -> None:
     report = _s3(in_s3, "download", url, "back/")
     assert report["resumed_bytes"] >= 2 * 16 * MIB
     assert _files(in_s3.project / "back") == {"big": data}
+
+
+def test_ctrl_c_says_how_to_go_on_and_what_has_arrived_stays(in_s3: BucketScene) -> None:
+    count = 2500
+    for number in range(count):
+        in_s3.write(f"many/{number:04}", str(number))
+    words = [RUNCTL, "s3", "upload", "many", f"s3://{in_s3.bucket}/c"]
+    process = subprocess.Popen(
+        words, cwd=in_s3.project, env=in_s3.env, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL
+    )
+    until = time.monotonic() + 60
+    while not _keys(in_s3, "c/"):
+        assert time.monotonic() < until
+    process.send_signal(signal.SIGINT)
+    _, said = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert b"what has arrived is kept" in said
+    assert b"type the same again" in said
+    arrived = len(_keys(in_s3, "c/"))
+    assert 0 < arrived < count
+    assert len(_s3(in_s3, "upload", "many", f"s3://{in_s3.bucket}/c")["moves"]) == count - arrived
+    assert len(_keys(in_s3, "c/")) == count
+
+
+def test_a_store_that_asks_to_slow_down_is_obeyed(in_s3: BucketScene) -> None:
+    for number in range(60):
+        in_s3.write(f"many/{number:04}", str(number))
+    url = f"s3://{in_s3.bucket}/s"
+    puts = in_s3.fault("throttle", operation="PutObject", count=40)
+    assert len(_s3(in_s3, "upload", "many", url)["moves"]) == 60
+    gets = in_s3.fault("throttle", operation="GetObject", count=40)
+    assert len(_s3(in_s3, "download", url, "back")["moves"]) == 60
+    assert (in_s3.hits(puts), in_s3.hits(gets)) == (40, 40)
+    assert _files(in_s3.project / "back") == _files(in_s3.project / "many")
 
 
 def _parts(scene: BucketScene) -> int:
