@@ -209,8 +209,9 @@ def _attach(
 def let_go(provider: Provider, volume: Volume) -> Volume:
     """Unmount a volume where its instance answers, and detach it; ConflictError where it is busy.
 
-    What has ended has let go by itself.
+    What has ended has let go by itself. Nothing is unmounted that is not ours: RefusedError.
     """
+    changes_of(provider).check_volume_ours(volume.volume_id)
     ident = volume.instance_id
     if ident is None:
         return volume
