@@ -44,6 +44,7 @@ class Story:
     done: list[str] = field(default_factory=list)
     missed: list[str] = field(default_factory=list)
     took_s: float = 0.0
+    is_over: threading.Event = field(default_factory=threading.Event)
 
 
 class Disturber:
@@ -63,7 +64,7 @@ class Disturber:
         going_on = threading.Thread(target=self._go_on, args=(story, env), daemon=True)
         going_on.start()
         for fault in plan.faults:
-            time.sleep(max(0.0, began + fault.at_s - time.monotonic()))
+            self._wait_until(story, fault, began)
             self._inject(story, fault, env)
         going_on.join(STORY_S)
         story.took_s = time.monotonic() - began
@@ -96,6 +97,7 @@ class Disturber:
         while time.monotonic() < deadline and self.state(story.run_id) != "succeeded":
             self.user.type("reconcile", "--yes", env=env, timeout_s=STORY_S)
             time.sleep(GO_ON_S)
+        story.is_over.set()
 
     def state(self, run_id: str) -> str:
         done = self.user.type("status", run_id, "--output", "json", timeout_s=STORY_S)
@@ -103,12 +105,25 @@ class Disturber:
 
     # -- going wrong
 
+    def _wait_until(self, story: Story, fault: Fault, began: float) -> None:
+        """Wait for the moment of a fault; a training that is over makes none wait."""
+        if fault.after == 0:
+            time.sleep(max(0.0, began + fault.delay_s - time.monotonic()))
+            return
+        while not story.is_over.is_set() and self._count_safe(story.run_id) < fault.after:
+            time.sleep(0.2)
+        story.is_over.wait(fault.delay_s)
+
+    def _count_safe(self, run_id: str) -> int:
+        return len(self.user.keys(f"runs/{run_id}/checkpoints/"))
+
     def _inject(self, story: Story, fault: Fault, env: Mapping[str, str]) -> None:
         try:
             is_done = self._act(story, fault, env)
         except (ClientError, HTTPError):  # it has ended meanwhile, or cannot be reached
             is_done = False
-        (story.done if is_done else story.missed).append(f"{fault.at_s} s: {fault.kind}")
+        place = f"{fault.after}+{fault.delay_s} s: {fault.kind}"
+        (story.done if is_done else story.missed).append(place)
 
     def _act(self, story: Story, fault: Fault, env: Mapping[str, str]) -> bool:
         if fault.kind == "clock":

@@ -5,8 +5,10 @@ from __future__ import annotations
 import random
 from dataclasses import dataclass
 
-FIRST_S, LAST_S = 1.0, 30.0
-"""From the launch on: while the instance boots, while the code arrives, while it trains."""
+EARLY_S, LATE_S = 8.0, 2.0
+"""From the launch on, while the instance boots and the code arrives; after a checkpoint."""
+LAST_CHECKPOINT = 9
+EARLY_SHARE = 0.25
 MOST = 4
 NOTICE_S = 15.0
 PROCESSES = ("agent", "reaper", "command", "everything")
@@ -26,9 +28,13 @@ SKEW_S = 240
 
 @dataclass(frozen=True)
 class Fault:
-    """One thing that goes wrong, ``at_s`` after the launch; ``for_s`` is 0 where it stays so."""
+    """One thing that goes wrong, some seconds after so many checkpoints are safe.
 
-    at_s: float
+    After 0 it is since the launch. ``for_s`` is 0 where it stays so.
+    """
+
+    after: int
+    delay_s: float
     kind: str
     for_s: float = 0.0
 
@@ -53,10 +59,13 @@ def draw(seed: str) -> Plan:
     faults = [_draw_one(dice) for _ in range(dice.randint(1, MOST))]
     has_skew = any(fault.kind == "clock" for fault in faults)
     skew_s = dice.choice((-SKEW_S, SKEW_S)) if has_skew else 0
-    return Plan(seed, tuple(sorted(faults, key=lambda fault: fault.at_s)), skew_s)
+    return Plan(seed, tuple(sorted(faults, key=lambda fault: (fault.after, fault.delay_s))), skew_s)
 
 
 def _draw_one(dice: random.Random) -> Fault:
     kind = dice.choice(KINDS)
-    at_s = round(dice.uniform(FIRST_S, LAST_S), 1)
-    return Fault(at_s, kind, round(dice.uniform(*LASTING[kind]), 1) if kind in LASTING else 0.0)
+    is_early = dice.random() < EARLY_SHARE
+    after = 0 if is_early else dice.randint(1, LAST_CHECKPOINT)
+    delay_s = round(dice.uniform(0.0, EARLY_S if is_early else LATE_S), 1)
+    for_s = round(dice.uniform(*LASTING[kind]), 1) if kind in LASTING else 0.0
+    return Fault(after, delay_s, kind, for_s)

@@ -129,7 +129,7 @@ class Trainee(Scene):
                 file["path"]: b"".join(self._read(f"blobs/{p['sha256']}") for p in file["parts"])
                 for file in json.loads(self._read(key))["manifest"]["files"]
             }
-            for key in self._keys(f"runs/{run_id}/checkpoints/")
+            for key in self.keys(f"runs/{run_id}/checkpoints/")
         ]
 
     def records(self, prefix: str) -> list[dict[str, Any]]:
@@ -138,10 +138,10 @@ class Trainee(Scene):
 
     def keyed(self, prefix: str) -> dict[str, dict[str, Any]]:
         """Return the same, by their keys."""
-        return {key: json.loads(self._read(key)) for key in self._keys(prefix)}
+        return {key: json.loads(self._read(key)) for key in self.keys(prefix)}
 
     def run_ids(self) -> list[str]:
-        return sorted({key.split("/")[1] for key in self._keys("runs/")})
+        return sorted({key.split("/")[1] for key in self.keys("runs/")})
 
     @cached_property
     def _place(self) -> tuple[str, str]:
@@ -149,7 +149,8 @@ class Trainee(Scene):
         bucket, _, prefix = root.partition("/")
         return bucket, prefix
 
-    def _keys(self, prefix: str) -> list[str]:
+    def keys(self, prefix: str) -> list[str]:
+        """Return the keys of the ledger under a prefix."""
         bucket, root = self._place
         pages = self.s3.get_paginator("list_objects_v2").paginate(
             Bucket=bucket, Prefix=f"{root}/{prefix}"
