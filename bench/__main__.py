@@ -15,6 +15,7 @@ SUBJECTS = (
     "startup",
     "listing",
     "launching",
+    "containers",
     "logging",
     "install",
     "committing",

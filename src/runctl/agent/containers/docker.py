@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+from functools import cache
 from typing import Any
 
 import msgspec
@@ -20,6 +21,7 @@ class Docker:
 
     def __init__(self, program: str) -> None:
         self.program = program
+        self._told: dict[str, Any] = {}
 
     def ask(self, *words: str) -> subprocess.CompletedProcess[bytes]:
         """Run one command to its end; its status tells whether it could be done.
@@ -31,7 +33,15 @@ class Docker:
         )
 
     def info(self) -> dict[str, Any]:
-        """Return what the daemon says of itself; raise ConfigError where it cannot be reached."""
+        """Return what the daemon says of itself; raise ConfigError where it cannot be reached.
+
+        It is asked until it has answered once: that takes longer than to start a container.
+        """
+        if not self._told:
+            self._told = self._ask_info()
+        return self._told
+
+    def _ask_info(self) -> dict[str, Any]:
         done = self.ask("info", "--format", "{{json .}}")
         told: dict[str, Any] = msgspec.json.decode(done.stdout) if done.stdout.strip() else {}
         errors = told.get("ServerErrors") or []
@@ -61,6 +71,11 @@ def find_docker() -> Docker:
     program = shutil.which("docker")
     if program is None:
         raise ConfigError("there is no Docker on this instance", hint="add --install-docker")
+    return _docker_at(program)
+
+
+@cache
+def _docker_at(program: str) -> Docker:
     return Docker(program)
 
 
