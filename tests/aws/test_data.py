@@ -176,3 +176,29 @@ def test_what_may_not_be_put_there_fails_the_run_and_loses_nothing(
     [run_id] = {key.split("/")[1] for key in in_s3.keys_of("runs/")}
     assert len(in_s3.manifests(run_id)) == 2
     assert in_s3.type("pull", run_id).returncode == 0
+
+
+def test_a_folder_here_travels_through_the_store(reader: str, in_s3: BucketScene) -> None:
+    files = {"a.txt": b"1", "deep/ünï.bin": bytes(range(256)) * 100}
+    for name, data in files.items():
+        path = in_s3.project.parent / "set" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(data)
+    words = ("aws", "train", reader, "look.py", "--wait", "--no-install", "--data", "../set")
+    absent = in_s3.type(*words[:-1], "../absent", timeout_s=PATIENCE_S)
+    assert absent.returncode == 4, absent.stderr.decode()
+    assert not in_s3.keys_of("data/")
+    assert _seen(in_s3, *words) == {name: sha256(data).hexdigest() for name, data in files.items()}
+    (in_s3.project.parent / "set/a.txt").unlink()
+    cursor = in_s3.cursor()
+    assert set(_seen(in_s3, *words)) == {"deep/ünï.bin"}
+    calls = [call for call in in_s3.calls(cursor) if call in ("DeleteObjects", "DeleteObject")]
+    assert calls, "what is gone here is gone there"
+
+
+def _seen(scene: BucketScene, *words: str) -> dict[str, str]:
+    done = scene.type(*words, timeout_s=PATIENCE_S)
+    assert done.returncode == 0, done.stderr.decode()
+    [line] = [line for line in done.stdout.splitlines() if line.startswith(b"DATA ")]
+    found: dict[str, str] = json.loads(line.removeprefix(b"DATA "))
+    return found

@@ -15,6 +15,8 @@ def source(url: str, folder: str = "") -> DataSource:
 @pytest.mark.parametrize(("texts", "expected"), [
     ([], ()),
     (["s3://b"], (source("s3://b"),)),
+    (["data"], (source("data"),)),
+    (["../a b/set=n"], (source("../a b/set", "n"),)),
     (["s3://b/sets/digits/"], (source("s3://b/sets/digits/"),)),
     (["s3://b/year=2026/"], (source("s3://b/year=2026/"),)),
     (["s3://b/year=2026/part=y"], (source("s3://b/year=2026/part", "y"),)),
@@ -29,7 +31,7 @@ def test_sources_have_folders(texts: list[str], expected: tuple[DataSource, ...]
 
 
 @pytest.mark.parametrize("texts", [
-    [""], ["data"], ["s3://"], ["s3:///a"], ["gs://b/a"], ["s3://b/a="], ["s3://b/a=.."],
+    [""], ["..", "s3://b/a"], ["s3://"], ["s3:///a"], ["gs://b/a"], ["s3://b/a="], ["s3://b/a=.."],
     ["s3://b/a", "s3://c/a"], ["s3://b/a=c", "s3://b/c"],
 ])  # fmt: skip
 def test_what_is_no_source_is_refused(texts: list[str]) -> None:

@@ -94,11 +94,12 @@ launch_options = together(
         help="What asks the script to save and end.",
     ),
     click.option(
+        "--data",
         "--data-s3",
         "data",
         multiple=True,
-        metavar="s3://…[=NAME]",
-        help="Data, fetched into RUNCTL_DATA_DIR first.",
+        metavar="PATH|s3://…[=NAME]",
+        help="Data, brought into RUNCTL_DATA_DIR first.",
     ),
     click.option(
         "--output-s3", metavar="s3://…", help="Put checkpoints and outputs there as plain files."

@@ -99,10 +99,22 @@ class Client(Workplace):
         from runctl.engine.launch import launch  # noqa: PLC0415
         from runctl.model.terms import Terms  # noqa: PLC0415
 
-        launched = launch(*self._prepare(request), terms or Terms())
+        launched = launch(*self._prepare(self._with_data(request)), terms or Terms())
         if launched.intent is not None:
             self._intents[launched.run.run_id] = launched.intent
         return launched.run
+
+    def _with_data(self, request: LaunchRequest) -> LaunchRequest:
+        """Send what the run is to read and is here only."""
+        if not request.data:
+            return request
+        from msgspec.structs import replace  # noqa: PLC0415
+
+        from runctl.client.data import send_data  # noqa: PLC0415
+
+        root = self._session.ledger.objects.url
+        sent = (send_data(self.storage(), root, self._cwd, one) for one in request.data)
+        return replace(request, data=tuple(sent))
 
     def see_end(self, run: Run) -> Instance | None:
         """Return the instance that a run was to end, once it has ended; None if it stays.

@@ -12,7 +12,7 @@ _HINT = "runctl train SCRIPT --data-s3 s3://bucket/prefix=NAME"
 
 
 class DataSource(Value, frozen=True, kw_only=True):
-    """All objects under a prefix, or one object.
+    """All objects under a prefix, or one object; before a run is launched, a path here as well.
 
     ``folder``: where below RUNCTL_DATA_DIR they are put; "" is that folder itself.
     """
@@ -22,7 +22,7 @@ class DataSource(Value, frozen=True, kw_only=True):
 
 
 def read_sources(texts: Sequence[str]) -> tuple[DataSource, ...]:
-    """Return ``s3://bucket/prefix[=NAME]`` as sources, or raise UsageError.
+    """Return ``s3://bucket/prefix[=NAME]`` or ``PATH[=NAME]`` as sources, or raise UsageError.
 
     The only one without a name fills RUNCTL_DATA_DIR; of several, each has a folder: its name, or
     the last part of its prefix.
@@ -36,6 +36,8 @@ def read_sources(texts: Sequence[str]) -> tuple[DataSource, ...]:
     )
     folders = [source.folder for source in found]
     for folder in folders:
+        if folder in (".", ".."):
+            raise UsageError(f"{folder!r} cannot name a folder of data", hint=_HINT)
         if folders.count(folder) > 1:
             raise UsageError(f"two sources of data are to be called {folder!r}", hint=_HINT)
     return found
@@ -60,7 +62,7 @@ def _split(text: str) -> tuple[str, str]:
     url, mark, name = text.rpartition("=")
     if not mark or "/" in name:  # as in s3://bucket/year=2026/
         url, mark, name = text, "", ""
-    if not _is_place(url):
+    if not url or ("://" in url and not _is_place(url)):
         raise UsageError(f"{text!r} is no place in S3", hint=_HINT)
     if mark and name in ("", ".", ".."):
         raise UsageError(f"{name!r} cannot name a folder of data", hint=_HINT)
