@@ -6,6 +6,7 @@ The mounting itself is done on the instance, as root, by ``runctl.agent.volume_r
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Collection, Sequence
 from dataclasses import replace
 from decimal import Decimal
@@ -35,6 +36,8 @@ from runctl.providers.api import Provider
 from runctl.transports.api import Completed
 
 REFUSED, NO_PYTHON = 3, 75
+END_S, LOOK_S = 300.0, 1.0
+"""How long an instance may take to end."""
 _AS_ROOT = """\
 for python in "$HOME"/.runctl/agents/*/bin/python python3 /usr/libexec/platform-python; do
     ! command -v "$python" >/dev/null 2>&1 ||
@@ -215,9 +218,19 @@ def let_go(provider: Provider, volume: Volume) -> Volume:
     ident = volume.instance_id
     if ident is None:
         return volume
-    if provider.describe(ident).state is InstanceState.RUNNING:
+    if _await_end(provider, ident) is InstanceState.RUNNING:
         _unmount(provider, volume.volume_id, ident)
     return changes_of(provider).detach_volume(volume.volume_id)
+
+
+def _await_end(provider: Provider, ident: str) -> InstanceState:
+    """Return how an instance is; one that is about to end lets go of its disks once it has."""
+    deadline = time.monotonic() + END_S
+    while (state := provider.describe(ident).state) is InstanceState.ENDING:
+        if time.monotonic() > deadline:
+            break
+        time.sleep(LOOK_S)
+    return state
 
 
 def check_let_go(provider: Provider, volume: Volume) -> Volume:

@@ -142,8 +142,7 @@ class VolumeChanges:
     def detach(self, volume_id: str) -> Volume:
         found = self.check_ours(volume_id)
         if found.instance_id is not None:
-            with translated(f"{volume_id} cannot be detached", hint="runctl aws ebs list"):
-                self._ec2.detach_volume(VolumeId=volume_id, InstanceId=found.instance_id)
+            self._detach(volume_id, found.instance_id)
         try:
             return self._await(volume_id, lambda one: one.state == "available")
         except ProviderError as error:
@@ -151,6 +150,14 @@ class VolumeChanges:
                 f"{found.instance_id} does not let go of {volume_id}: it may be mounted",
                 hint=f"runctl ssh {found.instance_id} -- findmnt",
             ) from error
+
+    def _detach(self, volume_id: str, instance_id: str) -> None:
+        try:
+            with translated(f"{volume_id} cannot be detached", hint="runctl aws ebs list"):
+                self._ec2.detach_volume(VolumeId=volume_id, InstanceId=instance_id)
+        except RunctlError as error:
+            if error.details.get("aws_code") != "IncorrectState":
+                raise  # else the end of its instance has let go of it meanwhile
 
     def resize(self, volume_id: str, gib: int) -> Volume:
         """Make it larger; it is in use, and as fast as before a while later, all the time."""
