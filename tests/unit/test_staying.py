@@ -32,8 +32,8 @@ def test_what_stays_is_named(environ: dict[str, str], tmp_path: Path) -> None:
     (tmp_path / "pip.conf").write_text("[global]\ncert = /etc/own.pem\n")
     environ |= {"SSL_CERT_FILE": "/etc/own.pem", "PIP_CONFIG_FILE": f"{tmp_path}/pip.conf", **OWN}
     [note] = launch_notes(settings_on("aws:m5.large"), environ)
-    assert note.startswith("SSL_CERT_FILE, ")
-    assert f"cert of {tmp_path}/pip.conf hold on this machine alone" in note
+    assert note.startswith("only this machine has SSL_CERT_FILE, ")
+    assert f"cert of {tmp_path}/pip.conf; an index" in note
     assert note.endswith("--stage-wheels")
 
 

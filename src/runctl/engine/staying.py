@@ -30,7 +30,7 @@ def launch_notes(settings: Settings, environ: Mapping[str, str]) -> tuple[str, .
     names = ", ".join(_staying(environ)) if collect_indexes(environ) else ""
     if not names:
         return ()
-    return (f"{names} hold on this machine alone; an index that needs them: --stage-wheels",)
+    return (f"only this machine has {names}; an index that needs them: --stage-wheels",)
 
 
 def _staying(environ: Mapping[str, str]) -> Iterator[str]:
