@@ -9,7 +9,13 @@ from contextlib import contextmanager
 from msgspec.structs import replace
 
 from runctl.engine.follow import revive, will_retry
-from runctl.engine.instances import collect_secrets, has_started, is_revivable, start_attempt
+from runctl.engine.instances import (
+    collect_secrets,
+    has_ended,
+    has_started,
+    is_revivable,
+    start_attempt,
+)
 from runctl.engine.outcome import judge, lost_instance
 from runctl.engine.placing import (
     Placement,
@@ -48,7 +54,7 @@ def resume(
     Raises RunActive, RunFinished, CheckpointNotFound, or InstanceLost where the instance is gone
     and neither is given.
     """
-    run = judge(session, run_id)
+    run = _judge_now(session, run_id)
     secrets = collect_secrets(run.spec.command.secrets, session.environ)
     checkpoints = Checkpoints(session.ledger, run_id, session.clock)
     wanted = find(checkpoints, checkpoint) if checkpoint is not None else None
@@ -66,6 +72,14 @@ def resume(
         _claim_next(session, run, placement, wanted, reason)
         start_attempt(session, run.spec, placement.instance, len(run.attempts) + 1, secrets=secrets)
     return session.ledger.load(run_id)
+
+
+def _judge_now(session: Session, run_id: str) -> Run:
+    """What was heard of a moment ago may have lost its instance since: that is asked, too."""
+    run = judge(session, run_id)
+    if run.is_over or run.last is None or not has_ended(session, run):
+        return run
+    return judge(session, run_id)
 
 
 def _count_stops(session: Session, run: Run) -> int:
