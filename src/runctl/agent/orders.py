@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from dataclasses import dataclass, replace
 
 from runctl.model.events import Cause, Trouble
@@ -45,6 +46,22 @@ class Orders:
 
     def is_given(self) -> bool:
         return self._order is not None
+
+    def is_superseded(self) -> bool:
+        """Whether another attempt has been claimed: what this one makes counts no more."""
+        return self._order is not None and self._order.cause is Cause.SUPERSEDED
+
+    def is_cut_off(self) -> bool:
+        """Whether nothing more is to be stored."""
+        left_s = self.left_s()
+        return self.is_superseded() or (left_s is not None and left_s <= 0)
+
+    def left_s(self) -> float | None:
+        """Return for how long the instance is there; None if nobody takes it back."""
+        order = self._order
+        if order is None or order.deadline is None:
+            return None
+        return order.deadline - time.monotonic()
 
 
 def _pressed(first: Order, later: Order) -> Order:

@@ -14,8 +14,7 @@ import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import partial
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import msgspec
 
@@ -27,10 +26,10 @@ from runctl.agent.diagnosis import Diagnosis
 from runctl.agent.faults import print_fault
 from runctl.agent.folder import AttemptFolder
 from runctl.agent.hanging import HangWatch
+from runctl.agent.homecoming import Attempted, Homecoming
 from runctl.agent.interruption import NoticeWatch
-from runctl.agent.journal import Journal, retry_until_done
+from runctl.agent.journal import Journal
 from runctl.agent.launchers import choose_launcher
-from runctl.agent.ledger_access import access_of
 from runctl.agent.link import ReaperLink
 from runctl.agent.loss_watch import LossWatch
 from runctl.agent.machine_end import watch_for_end
@@ -43,7 +42,7 @@ from runctl.agent.saving_alarm import SavingAlarm
 from runctl.agent.shipper import Shipper
 from runctl.agent.stacks import dump_stacks
 from runctl.agent.stopper import Stopper, explain_exit, read_exit
-from runctl.errors import IntegrityError, PhaseFailed, UnsafePath
+from runctl.errors import IntegrityError, PhaseFailed
 from runctl.model import VERSION
 from runctl.model.codec import escape_name
 from runctl.model.events import (
@@ -51,17 +50,13 @@ from runctl.model.events import (
     AttemptStarted,
     Body,
     Cause,
-    CheckpointCommitted,
     CommandExited,
     CommandStarted,
-    OutputsStored,
     Phase,
-    ResumeChosen,
     StopBegun,
     VolumeMounted,
     Warned,
 )
-from runctl.model.progress import TAIL_BYTES, find_step
 from runctl.model.quantities import format_duration
 from runctl.model.spec import Spec
 from runctl.model.volume import VolumePlace
@@ -69,10 +64,6 @@ from runctl.store.blobs import Blobs
 from runctl.store.checkpoints import Checkpoints
 from runctl.store.ledger import Ledger
 from runctl.store.logs import Log
-from runctl.store.outputs import Outputs, read_outputs, store_outputs
-
-if TYPE_CHECKING:
-    from runctl.agent.publishing import Publisher
 
 TICK_S = 0.1
 
@@ -108,17 +99,13 @@ class Supervisor:
         self._phases = Phases(plan, spec, folder, ledger, self._journal, self._orders, self._blobs)
         self._diagnosis = Diagnosis(folder)
         self._launcher = choose_launcher(self._phases, plan, spec, folder)
-        self._publisher: Publisher | None = None
-
-    def _make_publisher(self) -> Publisher | None:
-        url = self._spec.published_to
-        if url is None:
-            return None
-        from runctl.agent.publishing import Publisher  # noqa: PLC0415 - few runs publish
-
-        place = (self._spec.run_id, self._plan.attempt)
-        access = access_of(self._plan.bucket_of_data)
-        return Publisher(url, access, *place, self._checkpoints, self._blobs)
+        self._homecoming = Homecoming(
+            Attempted(folder, plan, spec, ledger, self._journal, self._orders),
+            self._watch,
+            self._shipper,
+            self._checkpoints,
+            self._blobs,
+        )
 
     def run(self) -> None:
         """Bring the attempt to its end, and its end into the ledger."""
@@ -144,9 +131,7 @@ class Supervisor:
         self._mailbox.count_log_bytes = lambda: self._shipper.shipped_bytes
         self._mailbox.start()
         self._shipper.start()
-        self._publisher = self._make_publisher()
-        if self._publisher is not None:
-            self._publisher.start()
+        self._homecoming.start()
         watch_for_end(self._orders)
         if self._plan.is_spot:
             NoticeWatch(Metadata(os.environ), self._journal, self._orders, utc_now).start()
@@ -287,25 +272,12 @@ class Supervisor:
     # -- after the command
 
     def _upload(self, end: AttemptEnded) -> AttemptEnded:
-        """Bring log, checkpoints and outputs home; wait for the store as long as it takes."""
+        """Bring all home; wait for the store as long as it takes."""
         with self._phases.phase(Phase.UPLOADING):
             self._mailbox.phase = Phase.UPLOADING
-            # The checkpoints first: a log that cannot be stored must not keep them waiting.
-            self._watch.finish(self._is_cut_off, self._doubtful_from_ns(), self._left_s)
-            self._shipper.finish(self._is_cut_off)
-            if not self._is_superseded():
-                self._store_outputs_in_time()
-                end = self._publish(end)
-                end = self._cut_short(end) or end
+            end = self._homecoming.finish(end)
         self._mailbox.finish()
-        durable_step = self._durable_step()
-        return msgspec.structs.replace(
-            end,
-            seconds=reaper.read_age_s(str(self._folder.path)),
-            log_bytes=self._shipper.shipped_bytes,
-            last_step=find_last_step(self._folder.output, durable_step),
-            durable_step=durable_step,
-        )
+        return self._homecoming.sum_up(end)
 
     @property
     def _volumes(self) -> tuple[VolumePlace, ...]:
@@ -316,103 +288,16 @@ class Supervisor:
         """Leave them whole, for the next instance that they are attached to."""
         told = [one for one in self._journal.bodies if isinstance(one, VolumeMounted)]
         own = [one for one in told if not one.was_mounted]
-        if not own or self._is_superseded():
+        if not own or self._orders.is_superseded():
             return
         from runctl.agent.volumes import unmount_volumes  # noqa: PLC0415 - few runs have any
 
         for problem in unmount_volumes(own):
             self._journal.append(Warned(code="volumes", message=problem))
 
-    def _cut_short(self, end: AttemptEnded) -> AttemptEnded | None:
-        """Return the end of a success that could not be stored in time: it is to be done again."""
-        order, left_s = self._orders.current, self._left_s()
-        if order is None or left_s is None or (left_s > 0 and not self._watch.has_missed):
-            return None
-        if not self._folder.exit.exists() or read_exit(self._folder).status != 0:
-            return None
-        if end.cause not in (Cause.EXIT, Cause.PHASE):
-            return None
-        message = f"{order.reason}; the command had ended, but not all that it made could be stored"
-        return AttemptEnded(cause=order.cause, message=message)
-
-    def _publish(self, end: AttemptEnded) -> AttemptEnded:
-        """Put checkpoints and outputs where they are wanted as well; what fails is told."""
-        if self._publisher is None:
-            return end
-        outputs = read_outputs(self._ledger, self._spec.run_id, self._plan.attempt)
-        problem = self._publisher.finish(self._is_cut_off, outputs)
-        if problem is None:
-            return end
-        self._journal.append(Warned(code="output-s3", message=problem))
-        if end.cause is not Cause.EXIT or read_exit(self._folder).status != 0:
-            return end  # it has failed already, and why matters more
-        hint = f"runctl aws setup --write {self._spec.published_to}"
-        return AttemptEnded(cause=Cause.PHASE, phase=Phase.UPLOADING, message=problem, hint=hint)
-
-    def _durable_step(self) -> int | None:
-        """Return the step that the next attempt would go on from."""
-        bodies = self._journal.bodies
-        found = [body for body in bodies if isinstance(body, CheckpointCommitted)]
-        if found:
-            return max(found, key=lambda body: body.seq).step
-        return next((b.step for b in bodies if isinstance(b, ResumeChosen)), None)
-
-    def _doubtful_from_ns(self) -> int | None:
-        """Return since when the command may have died over a checkpoint; None if it did not."""
-        if not self._folder.exit.exists():
-            return 0  # the reaper was killed: when and how the command ended is not known
-        record = read_exit(self._folder)
-        if record.signal is None and (record.status == 0 or self._has_told(StopBegun)):
-            return None
-        return int((record.ended_at - self._spec.checkpoint.settle).timestamp() * 1e9)
-
-    def _store_outputs_in_time(self) -> None:
-        """Store them; where there is a deadline, let it cut them off: the end must be told."""
-        left_s = self._left_s()
-        if left_s is None:
-            self._store_outputs()
-            return
-        thread = threading.Thread(target=self._store_outputs, name="outputs", daemon=True)
-        thread.start()
-        thread.join(max(0.0, left_s))
-
-    def _store_outputs(self) -> None:
-        place = (self._spec.run_id, self._plan.attempt, self._folder.outputs)
-        stored: list[Outputs] = []
-        escapes: set[str] = set()
-
-        def note(error: UnsafePath) -> None:
-            escapes.add(error.message)
-
-        def store() -> None:
-            escapes.clear()
-            stored.append(store_outputs(self._ledger, self._blobs, *place, note))
-
-        retry_until_done(store)
-        for message in sorted(escapes):
-            self._journal.append(Warned(code="outputs", message=f"{message}; it was not stored"))
-        if stored[0].files:
-            count, size_bytes = len(stored[0].files), stored[0].size_bytes
-            self._journal.append(OutputsStored(file_count=count, size_bytes=size_bytes))
-
     def _halted(self) -> AttemptEnded:
         order = self._orders.current or Order(Cause.STOP, "")
         return AttemptEnded(cause=order.cause, phase=self._phases.current, message=order.reason)
-
-    def _is_superseded(self) -> bool:
-        order = self._orders.current
-        return order is not None and order.cause is Cause.SUPERSEDED
-
-    def _is_cut_off(self) -> bool:
-        left_s = self._left_s()
-        return self._is_superseded() or (left_s is not None and left_s <= 0)
-
-    def _left_s(self) -> float | None:
-        """Return for how long the instance is there; None if nobody takes it back."""
-        order = self._orders.current
-        if order is None or order.deadline is None:
-            return None
-        return order.deadline - time.monotonic()
 
     # -- limits
 
@@ -442,17 +327,6 @@ class Supervisor:
 
 def _is_alive(started: dict[str, Any]) -> bool:
     return started["ticks"] is not None and reaper.start_ticks(started["pid"]) == started["ticks"]
-
-
-def find_last_step(output: Path, durable_step: int | None) -> int | None:
-    """Return the last step that the end of the log tells of; no less than is safe."""
-    try:
-        with output.open("rb") as file:
-            file.seek(max(0, os.fstat(file.fileno()).st_size - TAIL_BYTES))
-            told = find_step(file.read())
-    except FileNotFoundError:
-        told = None
-    return max((step for step in (told, durable_step) if step is not None), default=None)
 
 
 def _join(what: str, advice: str) -> str:
