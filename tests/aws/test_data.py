@@ -120,6 +120,23 @@ def test_a_run_on_this_machine_reads_it_as_the_user(in_s3: BucketScene) -> None:
     assert b"there is no bucket" in absent.stderr
 
 
+def test_a_bucket_is_reached_in_its_own_region(in_s3: BucketScene) -> None:
+    """AWS refuses what is signed for another; the local cloud does not: hence the look inside."""
+    in_s3.write("look.py", LOOK)
+    west, name = in_s3.cloud.session("us-west-2").client("s3"), f"{in_s3.bucket}-west"
+    there = {"LocationConstraint": "us-west-2"}
+    west.create_bucket(Bucket=name, CreateBucketConfiguration=there)
+    west.put_object(Bucket=name, Key="sets/one", Body=b"1")
+    _put(in_s3, {"two": b"2"})
+    words = ("--data-s3", f"s3://{name}/sets=w", "--data-s3", f"s3://{in_s3.bucket}/sets=e")
+    done = in_s3.type("local", "look.py", *words)
+    assert done.returncode == 0, done.stderr.decode()
+    assert b'"w/one"' in done.stdout
+    [run_id] = {key.split("/")[1] for key in in_s3.keys_of("runs/")}
+    plan = json.loads((in_s3.attempt(run_id) / "plan.json").read_bytes())
+    assert plan["regions"] == {name: "us-west-2", in_s3.bucket: "us-east-1"}
+
+
 SAVE = """
 import os, sys, time
 for step in (1, 2):

@@ -5,13 +5,13 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from runctl.agent.kept_objects import KeptObjects
 from runctl.errors import AuthError, CapacityError, ConfigError, NotFoundError
-from runctl.model.data import SCHEME, DataSource
+from runctl.model.data import SCHEME, DataSource, bucket_of
 from runctl.model.quantities import format_size
 from runctl.store.s3 import BucketAccess
 from runctl.store.transfer.bucket_bytes import BucketBytes
@@ -52,15 +52,20 @@ class Brought:
 
 
 def bring_data(
-    sources: Sequence[DataSource], access: BucketAccess, cache: Path, folder: Path
+    sources: Sequence[DataSource],
+    access: Callable[[str], BucketAccess],
+    cache: Path,
+    folder: Path,
 ) -> Brought:
     """Fill ``folder``, which is made anew, with what the sources hold.
+
+    ``access`` tells how the bucket of a URL is reached.
 
     Raises NotFoundError for a bucket that is not there or a prefix that holds nothing, AuthError,
     CapacityError for too small a disk, IntegrityError, and ConfigError for keys that are no names.
     """
     shutil.rmtree(folder, ignore_errors=True)
-    wanted = [_look(source, access, cache, folder) for source in sources]
+    wanted = [_look(source, access(source.url), cache, folder) for source in sources]
     check_room(wanted, cache)
     brought = Brought()
     for one in wanted:
@@ -84,7 +89,7 @@ class Wanted:
 
 
 def _look(source: DataSource, access: BucketAccess, cache: Path, folder: Path) -> Wanted:
-    bucket = BucketBytes(source.url.removeprefix(SCHEME).partition("/")[0], access)
+    bucket = BucketBytes(bucket_of(source.url), access)
     kept, target = KeptObjects(cache, bucket), folder / source.folder
     target.mkdir(parents=True, exist_ok=True)
     found = _list(source, bucket, target)

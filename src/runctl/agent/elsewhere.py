@@ -21,7 +21,8 @@ from runctl.model.codec import Record, decode
 class StartOrder(Record, frozen=True, kw_only=True):
     """Which attempt is to be started; ``secrets`` and ``wheels`` of None keep those that are there.
 
-    ``bucket``: how a ledger in S3 is reached from here, with the instance's own role.
+    ``bucket``: how a ledger in S3 is reached from here, with the instance's own role; ``regions``:
+    where other buckets of the run are.
     """
 
     run_id: str
@@ -34,6 +35,7 @@ class StartOrder(Record, frozen=True, kw_only=True):
     bucket: BucketPlan | None = None
     gpus: tuple[int, ...] = ()
     is_queued: bool = False
+    regions: dict[str, str] = {}
     secrets: dict[str, str] | None = None
     wheels: tuple[StagedWheel, ...] | None = None
 
@@ -75,6 +77,7 @@ def _plan(wish: StartOrder, environ: Mapping[str, str]) -> Plan:
         is_spot=wish.is_spot,
         is_taken_up=boot_hook.install(instance_root(environ)),
         bucket=wish.bucket,
+        regions=wish.regions,
         wheels=wish.wheels or _wheels_of_before(wish, instance_root(environ)),
     )
 

@@ -76,7 +76,7 @@ class Homecoming:
         from runctl.agent.publishing import Publisher  # noqa: PLC0415 - few runs publish
 
         place = (at.spec.run_id, at.plan.attempt)
-        access = access_of(at.plan.bucket_of_data)
+        access = access_of(at.plan.reach(at.spec.published_to))
         self._publisher = Publisher(
             at.spec.published_to, access, *place, self._checkpoints, self._blobs
         )

@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
@@ -46,6 +47,9 @@ from runctl.store.blobs import Blobs
 from runctl.store.checkpoints import Checkpoints, Choice, fetch_newest, label_of
 from runctl.store.ledger import Ledger
 from runctl.store.snapshot import Snapshot, break_seal, read_snapshot, unpack_snapshot
+
+if TYPE_CHECKING:
+    from runctl.store.s3 import BucketAccess
 
 QUEUE_POLL_S = 0.2
 
@@ -218,8 +222,10 @@ class Phases:
         from runctl.agent.data import bring_data  # noqa: PLC0415 - few runs read from S3
 
         cache = Path(self._plan.instance_root) / "data"
-        access = access_of(self._plan.bucket_of_data)
-        return bring_data(self._spec.data, access, cache, self._folder.data).notes()
+        return bring_data(self._spec.data, self._access, cache, self._folder.data).notes()
+
+    def _access(self, url: str) -> BucketAccess:
+        return access_of(self._plan.reach(url))
 
     def _choose_resume(self, checkpoints: Checkpoints, wanted: str | None) -> Path:
         """Fetch the wanted checkpoint, or the newest that verifies."""

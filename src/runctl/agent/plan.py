@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from msgspec.structs import replace
+
 from runctl.agent.environment.settings import StagedWheel
 from runctl.agent.folder import AttemptFolder
 from runctl.errors import ConfigError
 from runctl.model.codec import Record, Value, decode
+from runctl.model.data import bucket_of
 
 
 class BucketPlan(Value, frozen=True, kw_only=True):
@@ -29,6 +32,7 @@ class Plan(Record, frozen=True, kw_only=True):
     ``ends_instance``: the instance is there for this run, and is to end with it.
     ``wheels``: those that were sent for its environment; None where an index is asked.
     ``data``: how the run's data and outputs in S3 are reached where the ledger is not there.
+    ``regions``: those of the buckets of data and outputs, by name, where they are known.
     ``is_spot``: its provider may take it back, and says so before.
     ``is_taken_up``: it is started again when the instance comes back from a reboot.
     """
@@ -45,7 +49,13 @@ class Plan(Record, frozen=True, kw_only=True):
     is_taken_up: bool = False
     bucket: BucketPlan | None = None
     data: BucketPlan | None = None
+    regions: dict[str, str] = {}
     wheels: tuple[StagedWheel, ...] | None = None
+
+    def reach(self, url: str) -> BucketPlan:
+        """Return how the bucket of ``s3://bucket/…`` is reached, in its own region."""
+        plan, name = self.bucket_of_data, bucket_of(url)
+        return replace(plan, region=self.regions.get(name, plan.region))
 
     @property
     def bucket_of_data(self) -> BucketPlan:

@@ -10,6 +10,7 @@ from typing import Any
 from runctl.agent.arrival import find_base_python, make_order, reaper_command
 from runctl.agent.folder import AttemptFolder
 from runctl.agent.plan import BucketPlan, Plan
+from runctl.engine.regions import find_regions
 from runctl.engine.session import Session, connect, provider_of, users_bucket
 from runctl.errors import TransportError
 from runctl.model.run import Run
@@ -40,6 +41,7 @@ def start(
         is_exclusive=provider.is_exclusive,
         bucket=session.bucket,
         data=_data_bucket(session, spec),
+        regions=find_regions(session, spec),
     )
     order = make_order(plan, secrets, gpus=spec.gpus, is_queued=is_queued)
     return _ask(session, spec, instance, reaper_command(sys.executable, "start"), order)

@@ -16,6 +16,7 @@ from runctl.agent.plan import BucketPlan
 from runctl.engine.arrival.beginning import begin
 from runctl.engine.arrival.parts import LinkedObjects
 from runctl.engine.indexes import collect_indexes
+from runctl.engine.regions import find_regions
 from runctl.engine.session import Session, connect, provider_of
 from runctl.engine.staging import stage_wheels
 from runctl.errors import AuthError, ConfigError, NotFoundError, RunctlError, TransportError
@@ -62,6 +63,7 @@ def start(
         ends_instance=rental is not None and rental.ends_with_run,
         is_spot=rental is not None and rental.is_spot,
         bucket=check_ledger(session),
+        regions=find_regions(session, spec),
         gpus=spec.gpus,
         is_queued=is_queued,
         secrets=_confidential(session, secrets),

@@ -21,6 +21,11 @@ class DataSource(Value, frozen=True, kw_only=True):
     folder: str = ""
 
 
+def bucket_of(url: str) -> str:
+    """Return the bucket of ``s3://bucket/…``."""
+    return url.removeprefix(SCHEME).partition("/")[0]
+
+
 def read_sources(texts: Sequence[str]) -> tuple[DataSource, ...]:
     """Return ``s3://bucket/prefix[=NAME]`` or ``PATH[=NAME]`` as sources, or raise UsageError.
 
