@@ -59,11 +59,17 @@ def _own_files(folder: Path, platform: Platform) -> dict[str, Path]:
     binary = Path(sys.base_prefix, "bin", f"python{VERSION}")
     library = Path(str(sysconfig.get_config_var("LIBDIR")))
     files = dict(_files(binary, Path(sysconfig.get_path("stdlib")).parent))
-    if sysconfig.get_config_var("Py_ENABLE_SHARED"):
-        name = str(sysconfig.get_config_var("INSTSONAME"))
+    name = str(sysconfig.get_config_var("INSTSONAME"))
+    if _needs(binary, name):
         files[f"python/lib/{name}"] = library / name
         files["python/bin/python3"] = _relocated(binary, library, folder, platform)
     return files
+
+
+def _needs(binary: Path, name: str) -> bool:
+    """Tell whether the program loads the library: Debian's is built with one, and needs it not."""
+    has_library = bool(sysconfig.get_config_var("Py_ENABLE_SHARED"))
+    return has_library and os.fsencode(name) + b"\0" in binary.read_bytes()
 
 
 def _relocated(binary: Path, library: Path, folder: Path, platform: Platform) -> Path:
