@@ -124,7 +124,21 @@ def test_an_instance_that_ends_loses_the_attempt(rig: Rig, in_s3: BucketScene) -
     gone = in_s3.type("resume", run_id)
     assert gone.returncode == 21
     assert f"runctl resume {run_id} --on".encode() in gone.stderr
-    assert in_s3.type("resume", run_id, "--on", "local").returncode == 2
+
+
+def test_what_an_instance_has_begun_goes_on_here(instance: str, in_s3: BucketScene) -> None:
+    fill(in_s3)
+    done = in_s3.type("train", "steps.py", "--on", f"aws:{instance}", timeout_s=PATIENCE_S)
+    assert done.returncode == 20, done.stderr
+    [run_id] = {key.split("/")[1] for key in in_s3.keys_of("runs/")}
+    again = in_s3.type("resume", run_id, "--on", "local", "--set", "lr=0.5")
+    assert again.returncode == 0, again.stderr
+    assert b"from step 10" in again.stdout
+    [started] = in_s3.bodies(run_id, "command_started", 2)
+    assert started["argv"][-1] == "--lr=0.5"
+    told = json.loads(in_s3.type("status", run_id, "-o", "json").stdout)
+    assert (told["state"], told["spec"]["target"]) == ("succeeded", "local")
+    assert not told["attempts"][1]["instance"].startswith("i-")
 
 
 def test_a_run_goes_on_on_another_instance(rig: Rig, instance: str, in_s3: BucketScene) -> None:

@@ -30,7 +30,7 @@ from runctl.model.events import (
 )
 from runctl.model.instance import InstanceState, Rental
 from runctl.model.run import Run, State
-from runctl.model.terms import Terms
+from runctl.model.terms import NextAttempt, Terms
 from tests.instances import FakeProvider, make_instance
 from tests.records import NOW, RUN_ID, make_claim, make_event, make_exit
 from tests.unit.test_engine_looking import STARTED, World
@@ -161,9 +161,7 @@ def test_a_stop_that_is_asked_for_while_an_instance_is_rented_holds(
 
     monkeypatch.setattr(resuming, "_placed", rent_slowly)
     with pytest.raises(StoppedOnRequest):
-        resuming.resume(
-            session, RUN_ID, checkpoint=None, on=None, wish=None, terms=Terms(tell=lambda _: None)
-        )
+        resuming.resume(session, RUN_ID, NextAttempt(), Terms(tell=lambda _: None))
     assert (silent.started, len(session.ledger.claims(RUN_ID))) == ([], 1)
     assert due(session) == []
 

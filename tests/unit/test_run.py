@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
+from msgspec.structs import replace
 
 from runctl.model.events import (
     AttemptEnded,
@@ -18,10 +19,12 @@ from runctl.model.events import (
     Phase,
     PhaseFinished,
     PhaseStarted,
+    Relocation,
     StopBegun,
     Trouble,
     Warned,
 )
+from runctl.model.hyperparams import Hyperparameter
 from runctl.model.run import (
     ACTIVE,
     TERMINAL,
@@ -218,3 +221,18 @@ def test_what_was_told_of_a_notice_before_it_fell_silent_was_interrupted() -> No
     assert run.state is State.INTERRUPTED
     (action,) = next_actions(run)
     assert not action.is_here
+
+
+def test_a_claim_changes_the_spec_from_its_attempt_on() -> None:
+    spec = make_spec()
+    lr, epochs = Hyperparameter(0.5, "0.5"), Hyperparameter(3, "3")
+    first = claim(begin(spec), make_claim())
+    changed = replace(make_claim(), attempt=2, hyperparams={"lr": lr, "epochs": epochs})
+    second = claim(first, changed)
+    assert first.spec == spec
+    params = {**spec.command.hyperparams, "lr": lr, "epochs": epochs}
+    assert second.spec.command.hyperparams == params
+    moved = replace(make_claim(), attempt=3, relocation=Relocation(target="local"))
+    third = claim(second, moved)
+    assert (third.spec.target, third.spec.wish) == ("local", None)
+    assert third.spec.command.hyperparams == params  # what was changed before stays so

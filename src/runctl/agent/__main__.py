@@ -44,7 +44,7 @@ def supervise(folder: AttemptFolder, read_descriptor: int, write_descriptor: int
     plan = read_plan(folder)
     ledger = open_ledger(plan)
     link = ReaperLink(read_descriptor, write_descriptor)
-    Supervisor(folder, plan, ledger.spec(plan.run_id), ledger, link).run()
+    Supervisor(folder, plan, ledger.spec_of(plan.run_id, plan.attempt), ledger, link).run()
     link.wait(0)
     if plan.is_taken_up and link.has_said("terminate"):
         return 0  # the instance goes down: what comes next does so after its boot

@@ -157,8 +157,10 @@ def _resume_run(invocation: Invocation, client: Client, options: Mapping[str, An
                 f"{target} is a run, which has its own {name} already",
                 hint=f"runctl checkpoint resume {target} --from WHICH",
             )
+    from runctl.model.terms import NextAttempt  # noqa: PLC0415
+
     with invocation.screen.working(f"resuming {target}"):
-        return client.resume(target, checkpoint=options["which"])
+        return client.resume(target, NextAttempt(checkpoint=options["which"]))
 
 
 def _start_from(invocation: Invocation, client: Client, options: Mapping[str, Any]) -> Run:

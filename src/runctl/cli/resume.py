@@ -11,7 +11,7 @@ from runctl.cli.command import Command
 from runctl.cli.consent import yes_option
 from runctl.cli.invocation import Invocation, pass_invocation
 from runctl.cli.launching import attach
-from runctl.cli.parameters import run_argument, wait_timeout
+from runctl.cli.parameters import read_hyperparams, run_argument, wait_timeout
 from runctl.cli.rented import check_unrented, find_terms, rented_options, wish_for
 from runctl.cli.renting import agree, renting_settings
 
@@ -23,7 +23,10 @@ if TYPE_CHECKING:
 @click.command(cls=Command)
 @run_argument
 @click.option("--from", "checkpoint", metavar="CHECKPOINT", help="The newest good one unless said.")
-@click.option("--on", metavar="TARGET", help="Another instance: aws:INSTANCE, or aws:TYPE.")
+@click.option("--on", metavar="TARGET", help="Elsewhere: aws:INSTANCE, aws:TYPE, or local.")
+@click.option(
+    "--set", "changed", multiple=True, metavar="K=V,…", help="Change hyperparameters from now on."
+)
 @click.option("--detach", is_flag=True, help="Return once the attempt has started.")
 @wait_timeout
 @rented_options
@@ -46,14 +49,22 @@ def resume(
 
     It goes on where it was. A run whose instance was rented for it, and is gone, gets another of
     the same kind.
+
+    \b
+    runctl resume @last --from 3 --set lr=1e-4
+    runctl resume @last --on local
     """
+    from runctl.model.terms import NextAttempt  # noqa: PLC0415
+
+    changed = read_hyperparams(options.pop("changed")) or {}
     client, terms = invocation.client(renting_settings(options)), None
     wish = _read_wish(context, client, run, on, options)
     if wish is not None:
         wish, terms = find_terms(invocation, client, wish, options)
         agree(invocation, terms.offers or (), wish, is_given=options["yes"])
     with invocation.screen.working(f"resuming {run}"):
-        found = client.resume(run, checkpoint=checkpoint, on=on, wish=wish, terms=terms)
+        wanted = NextAttempt(checkpoint=checkpoint, on=on, wish=wish, hyperparams=changed)
+        found = client.resume(run, wanted, terms)
     attach(invocation, client, found, is_detached=detach, timeout=wait_timeout)
 
 

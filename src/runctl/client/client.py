@@ -50,7 +50,7 @@ if TYPE_CHECKING:
     from runctl.engine.session import Session
     from runctl.model.instance import Instance
     from runctl.model.reach import Reach
-    from runctl.model.terms import Terms
+    from runctl.model.terms import NextAttempt, Terms
     from runctl.model.travel import TravelPlan, TravelRequest
     from runctl.model.wish import InstanceWish
 
@@ -270,30 +270,18 @@ class Client(Workplace):
         return stop(self._session, self.find(reference), is_now=is_now, timeout=timeout)
 
     def resume(
-        self,
-        reference: str,
-        *,
-        checkpoint: str | None = None,
-        on: str | None = None,
-        wish: InstanceWish | None = None,
-        terms: Terms | None = None,
+        self, reference: str, wanted: NextAttempt | None = None, terms: Terms | None = None
     ) -> Run:
         """Start the next attempt of a run that did not succeed, from a committed checkpoint.
 
-        ``on`` is a target such as ``aws:i-…``; unless said, the instance of the last attempt.
-        With a ``wish`` an instance is rented, as the terms say.
+        It goes on where it was, unless something else is wanted. Where an instance is to be
+        rented, the terms say how.
         """
         from runctl.engine.resuming import resume  # noqa: PLC0415
-        from runctl.model.terms import Terms  # noqa: PLC0415
+        from runctl.model.terms import NextAttempt, Terms  # noqa: PLC0415
 
-        return resume(
-            self._session,
-            self.find(reference),
-            checkpoint=checkpoint,
-            on=on,
-            wish=wish,
-            terms=terms or Terms(),
-        )
+        run_id = self.find(reference)
+        return resume(self._session, run_id, wanted or NextAttempt(), terms or Terms())
 
     def due_runs(self, on_damaged: Callable[[str, Exception], None] | None = None) -> list[DueRun]:
         """Return your runs whose next attempt is due, and which nobody on their instance starts."""

@@ -11,7 +11,7 @@ from runctl.engine.naming import find_instance
 from runctl.engine.renting.attempts import rented_for
 from runctl.engine.session import Session, provider_of
 from runctl.errors import RefusedError, UsageError
-from runctl.model.events import Claim
+from runctl.model.events import Claim, Relocation
 from runctl.model.instance import Instance, Rental
 from runctl.model.run import Attempt, Run
 from runctl.model.spec import Spec
@@ -131,26 +131,38 @@ def _this_machine(provider: Provider, spec: Spec) -> Placement:
 
 
 def elsewhere(session: Session, spec: Spec, target: str) -> Placement:
-    """Place the next attempt on the instance that a target such as ``aws:i-…`` names."""
-    check_target(spec, target)
-    named = target.partition(":")[2]
-    if not named:
-        raise _wrong_target(spec, target)
-    return on_instance(session, spec, named)
-
-
-def check_target(spec: Spec, target: str | None) -> None:
-    """Raise UsageError for a target that is of another provider than the run."""
-    if target is not None and target.partition(":")[0] != spec.target.partition(":")[0]:
-        raise _wrong_target(spec, target)
-
-
-def _wrong_target(spec: Spec, target: str) -> UsageError:
-    name = spec.target.partition(":")[0]
-    return UsageError(
-        f"run {spec.name} is of {spec.target}; it cannot go on on {target!r}",
-        hint=f"runctl resume {spec.run_id}" + ("" if name == "local" else f" --on {name}:INSTANCE"),
+    """Place the next attempt where a target such as ``aws:i-…`` or ``local`` leads."""
+    provider, named = provider_of(session, spec), target.partition(":")[2]
+    if named:
+        return on_instance(session, spec, named)
+    if provider.is_here:
+        return _this_machine(provider, spec)
+    raise UsageError(
+        f"{target!r} names no instance", hint=f"runctl resume {spec.run_id} --on {target}:INSTANCE"
     )
+
+
+def find_relocation(
+    session: Session, spec: Spec, target: str | None, wish: InstanceWish | None
+) -> Relocation | None:
+    """Return what changes where a target is of another provider than the run; None if it is not.
+
+    Raises UsageError for a provider that there is none of, ConfigError where it cannot reach the
+    ledger, and RefusedError where the run has volumes, which are not there.
+    """
+    if target is None or target.partition(":")[0] == spec.target.partition(":")[0]:
+        return None
+    provider = session.provider(target.partition(":")[0])
+    if spec.volumes:
+        raise RefusedError(
+            f"run {spec.name} needs the volumes of {spec.target}, which are not on {target}",
+            hint=f"runctl resume {spec.run_id}",
+        )
+    if not provider.is_here:
+        from runctl.engine.there import check_ledger  # noqa: PLC0415 - only for instances
+
+        check_ledger(session)
+    return Relocation(target=target, wish=wish)
 
 
 def on_instance(session: Session, spec: Spec, named: str) -> Placement:

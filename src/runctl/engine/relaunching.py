@@ -15,7 +15,7 @@ from runctl.engine.session import Session, provider_of
 from runctl.errors import CapacityError, Interrupted, RunActive
 from runctl.model.instance import Offer
 from runctl.model.run import Relaunch, Run
-from runctl.model.terms import Tell, Terms
+from runctl.model.terms import NextAttempt, Tell, Terms
 from runctl.model.wish import InstanceWish
 
 
@@ -97,12 +97,4 @@ def _without_capacity(run: Run, error: CapacityError) -> CapacityError:
 def _resume(
     session: Session, run: Run, action: Relaunch, wish: InstanceWish | None, terms: Terms
 ) -> Run:
-    return resume(
-        session,
-        run.run_id,
-        checkpoint=None,
-        on=None,
-        wish=wish,
-        terms=terms,
-        reason=action.reason,
-    )
+    return resume(session, run.run_id, NextAttempt(wish=wish), terms, reason=action.reason)

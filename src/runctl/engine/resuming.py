@@ -19,17 +19,17 @@ from runctl.engine.instances import (
 from runctl.engine.outcome import judge, lost_instance
 from runctl.engine.placing import (
     Placement,
-    check_target,
     claim_on,
     elsewhere,
+    find_relocation,
     placed,
     with_volumes,
 )
 from runctl.engine.session import Session
 from runctl.errors import ObjectExists, RunActive, RunFinished, StoppedOnRequest, TryAgain
-from runctl.model.events import RequestKind
-from runctl.model.run import Run, State
-from runctl.model.terms import Terms
+from runctl.model.events import Claim, RequestKind
+from runctl.model.run import Run, State, amended
+from runctl.model.terms import NextAttempt, Terms
 from runctl.model.wish import InstanceWish
 from runctl.store.checkpoints import Checkpoints, find
 
@@ -40,25 +40,21 @@ POLL_S = 0.1
 def resume(
     session: Session,
     run_id: str,
-    *,
-    checkpoint: str | None,
-    on: str | None,
-    wish: InstanceWish | None,
+    wanted: NextAttempt,
     terms: Terms,
     reason: str = "resumed on request",
 ) -> Run:
     """Claim the next attempt and start it, from the wanted or the newest good checkpoint.
 
     An attempt whose processes were killed is revived first, so that its last checkpoints and
-    the end of its log are saved. ``on`` names another instance, ``wish`` is of one to be rented.
+    the end of its log are saved.
     Raises RunActive, RunFinished, CheckpointNotFound, or InstanceLost where the instance is gone
-    and neither is given.
+    and no other is wanted.
     """
     run = _judge_now(session, run_id)
     secrets = collect_secrets(run.spec.command.secrets, session.environ)
-    checkpoints = Checkpoints(session.ledger, run_id, session.clock)
-    wanted = find(checkpoints, checkpoint) if checkpoint is not None else None
-    if _was_cut_short(session, run, wanted):
+    checkpoint = _find_checkpoint(session, run_id, wanted.checkpoint)
+    if _was_cut_short(session, run, checkpoint):
         return _start_last(session, run, secrets)
     saved = save_what_is_left(session, run)
     if len(saved.attempts) > len(run.attempts):
@@ -66,12 +62,22 @@ def resume(
     run = saved
     _check_can_resume(run)
     stops = _count_stops(session, run)
-    with _placed(session, run, on, wish, terms) as place:
+    relocation = find_relocation(session, run.spec, wanted.on, wanted.wish)
+    with _placed(session, run, wanted.on, wanted.wish, terms) as place:
         placement = with_volumes(session, run.spec, place, run.attempts, terms.tell)
         _check_not_stopped(session, run, stops)
-        _claim_next(session, run, placement, wanted, reason)
-        start_attempt(session, run.spec, placement.instance, len(run.attempts) + 1, secrets=secrets)
+        claim = claim_on(session, run, placement, reason=reason, resume_from=checkpoint)
+        claim = replace(claim, hyperparams=wanted.hyperparams, relocation=relocation)
+        _claim_next(session, run, claim)
+        spec = amended(run.spec, claim)
+        start_attempt(session, spec, placement.instance, claim.attempt, secrets=secrets)
     return session.ledger.load(run_id)
+
+
+def _find_checkpoint(session: Session, run_id: str, wanted: str | None) -> str | None:
+    if wanted is None:
+        return None
+    return find(Checkpoints(session.ledger, run_id, session.clock), wanted)
 
 
 def _judge_now(session: Session, run_id: str) -> Run:
@@ -96,10 +102,7 @@ def _check_not_stopped(session: Session, run: Run, known: int) -> None:
         )
 
 
-def _claim_next(
-    session: Session, run: Run, placement: Placement, wanted: str | None, reason: str
-) -> None:
-    claim = claim_on(session, run, placement, reason=reason, resume_from=wanted)
+def _claim_next(session: Session, run: Run, claim: Claim) -> None:
     try:
         session.ledger.claim(run.run_id, claim)
     except ObjectExists as error:
@@ -115,7 +118,8 @@ def _placed(
 ) -> Iterator[Placement]:
     """Give where the next attempt goes: to the instance of the last, unless another is meant."""
     spec, last = run.spec, run.last
-    check_target(spec, on)
+    if on is not None:
+        spec = replace(spec, target=on, wish=wish)
     if wish is None and on is not None:
         yield elsewhere(session, spec, on)
     elif wish is None and last is not None:
@@ -131,10 +135,10 @@ def _placed(
 def wish_of_next(session: Session, run_id: str, on: str | None) -> InstanceWish | None:
     """Return what has to be rented for the next attempt; None if there is an instance for it.
 
-    UsageError where the run cannot go on on such a target at all.
+    Raises where the run cannot go on on such a target at all.
     """
     run = session.ledger.load(run_id)
-    check_target(run.spec, on)
+    find_relocation(session, run.spec, on, None)
     if on is not None or run.spec.wish is None:
         return None
     return None if run.last is not None and _is_usable(session, run) else run.spec.wish

@@ -6,8 +6,10 @@ import enum
 from datetime import datetime
 
 from runctl.model.codec import Record, Value
+from runctl.model.hyperparams import Hyperparameter
 from runctl.model.instance import Rental
 from runctl.model.volume import VolumePlace
+from runctl.model.wish import InstanceWish
 
 
 class Phase(enum.StrEnum):
@@ -236,12 +238,20 @@ class Event(Record, frozen=True, kw_only=True):
     body: Body
 
 
+class Relocation(Value, frozen=True, kw_only=True):
+    """The run goes on with another provider: its target there, and what is rented, if anything."""
+
+    target: str
+    wish: InstanceWish | None = None
+
+
 class Claim(Record, frozen=True, kw_only=True):
     """Attempt n is his who creates this; it seals attempt n-1.
 
     ``sealed_events`` and ``sealed_manifests`` are the keys of attempt n-1 that count;
     what a frozen or cut-off predecessor writes later never enters the fold. ``heard_at`` is when
     its agent gave its last sign of life. ``volumes`` are attached to the instance already.
+    ``hyperparams`` and ``relocation`` change the run's spec from this attempt on.
     """
 
     nonce: str
@@ -255,6 +265,8 @@ class Claim(Record, frozen=True, kw_only=True):
     sealed_manifests: tuple[str, ...] = ()
     heard_at: datetime | None = None
     volumes: tuple[VolumePlace, ...] = ()
+    hyperparams: dict[str, Hyperparameter] = {}
+    relocation: Relocation | None = None
 
 
 class RequestKind(enum.StrEnum):

@@ -169,6 +169,18 @@ def begin(spec: Spec) -> Run:
     return Run(spec=spec)
 
 
+def amended(spec: Spec, record: Claim) -> Spec:
+    """Return the spec as it is from the attempt on that this claim opens."""
+    if record.hyperparams:
+        params = {**spec.command.hyperparams, **record.hyperparams}
+        command = msgspec.structs.replace(spec.command, hyperparams=params)
+        spec = msgspec.structs.replace(spec, command=command)
+    if record.relocation is not None:
+        moved = record.relocation
+        spec = msgspec.structs.replace(spec, target=moved.target, wish=moved.wish)
+    return spec
+
+
 def claim(run: Run, record: Claim) -> Run:
     """Add the attempt that this claim opens."""
     attempt = Attempt(
@@ -180,7 +192,8 @@ def claim(run: Run, record: Claim) -> Run:
         volumes=record.volumes,
         updated_at=record.claimed_at,
     )
-    return msgspec.structs.replace(run, attempts=(*run.attempts, attempt))
+    attempts = (*run.attempts, attempt)
+    return msgspec.structs.replace(run, spec=amended(run.spec, record), attempts=attempts)
 
 
 def step(run: Run, event: Event) -> tuple[Run, tuple[Action, ...]]:

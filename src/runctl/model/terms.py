@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
+from runctl.model.hyperparams import Hyperparameters
 from runctl.model.instance import Offer
 from runctl.model.travel import Concerns
+from runctl.model.wish import InstanceWish
 
 Fallback = Literal["none", "on-demand", "ask"]
 Tell = Callable[[str], None]
@@ -15,6 +17,20 @@ Ask = Callable[[str], bool]
 
 
 Accept = Callable[[Concerns], bool]
+
+
+@dataclass(frozen=True)
+class NextAttempt:
+    """What is wanted of the next attempt of a run; all as it was unless said.
+
+    ``checkpoint``: the one to go on from; None is the newest that verifies. ``on``: the target,
+    ``wish``: what is rented there. ``hyperparams`` are changed from this attempt on.
+    """
+
+    checkpoint: str | None = None
+    on: str | None = None
+    wish: InstanceWish | None = None
+    hyperparams: Hyperparameters = field(default_factory=dict)
 
 
 def _stay_silent(_sentence: str) -> None: ...

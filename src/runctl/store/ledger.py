@@ -6,6 +6,7 @@ compared, nonce and all. Attempt n is claimed by creating its claim, which seals
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import TypeVar
@@ -18,7 +19,7 @@ from runctl.model.events import Claim, Event, Heartbeat, Request
 from runctl.model.ids import is_run_id
 from runctl.model.instance import Rental
 from runctl.model.paths import RUNS, RunPaths
-from runctl.model.run import Run, begin, claim, fold, mark_lost
+from runctl.model.run import Run, amended, begin, claim, fold, mark_lost
 from runctl.model.spec import Spec
 from runctl.store.objects import Objects
 from runctl.store.pace import pace_of
@@ -86,6 +87,10 @@ class Ledger:
         """Return the keys of committed checkpoints, oldest first; unsealed ones included."""
         prefix = RunPaths(run_id).checkpoints + (f"{attempt:04d}/" if attempt is not None else "")
         return [info.key for info in self.objects.list(prefix)]
+
+    def spec_of(self, run_id: str, attempt: int) -> Spec:
+        """Return the spec as this attempt has it: with what claims have changed until then."""
+        return functools.reduce(amended, self.claims(run_id)[:attempt], self.spec(run_id))
 
     def load(self, run_id: str) -> Run:
         """Fold the run from its records."""
