@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
 from pathlib import Path
 
 from bench.figures import Figure
-from bench.places import PYTHON, ROOT, scratch
+from bench.installation import install
+from bench.places import scratch
 from bench.scale import Scale
 
-UV = str(ROOT / ".tools" / "uv" / "bin" / "uv")
 MB = 1_000_000
 
 
 def measure(scale: Scale) -> list[Figure]:
     del scale  # it weighs the same, however often it is put on the scales
     with scratch() as folder:
-        packages = _install(folder)
+        runctl = install(folder)
+        (packages,) = runctl.parents[1].glob("lib/python*/site-packages")
+        _move_binaries(runctl.parent, packages)
         size_bytes = sum(_allocated(packages).values())
         by_name = {name: size // 1000 for name, size in _allocated(packages).items() if size > MB}
         count = len(list(packages.glob("*.dist-info")))
@@ -25,24 +25,6 @@ def measure(scale: Scale) -> list[Figure]:
         Figure("installation, without extras", size_bytes / MB, "MB", 150, details={"kB": by_name}),
         Figure("distributions installed", count, "", 25),
     ]
-
-
-def _install(folder: Path) -> Path:
-    """Make an environment as a user would; return where its packages lie."""
-    env = os.environ | {"VIRTUAL_ENV": str(folder / "env"), "UV_LINK_MODE": "copy"}
-    _type(env, PYTHON, "-m", "hatchling", "build", "-t", "wheel", "-d", str(folder))
-    _type(env, UV, "venv", "--quiet", "--python", PYTHON, str(folder / "env"))
-    needed = ["--require-hashes", "-r", str(ROOT / "requirements" / "base.txt")]
-    _type(env, UV, "pip", "install", "--quiet", *needed)
-    (wheel,) = folder.glob("*.whl")
-    _type(env, UV, "pip", "install", "--quiet", "--no-deps", str(wheel))
-    (packages,) = (folder / "env" / "lib").glob("python*/site-packages")
-    _move_binaries(folder / "env" / "bin", packages)
-    return packages
-
-
-def _type(env: dict[str, str], *argv: str) -> None:
-    subprocess.run(argv, env=env, cwd=ROOT, check=True, capture_output=True)
 
 
 def _move_binaries(source: Path, packages: Path) -> None:

@@ -8,9 +8,11 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 from bench.figures import Figure
-from bench.places import RUNCTL, scratch
+from bench.installation import install
+from bench.places import scratch
 from bench.rehearsing import open_cloud
 from bench.scale import Scale
 from bench.stopwatch import Cost, run
@@ -40,9 +42,10 @@ def measure(scale: Scale) -> list[Figure]:
         led = lead_to(cloud)
         user = Trainee(folder, led.session, led.environ, led.ssh_port)
         user.write("first.py", SCRIPT)
+        runctl = install(user.home, "--compile-bytecode")
         for way in ("ssm", "ssh"):
             with _instance(user, way) as ident:
-                figures += _measure(user, ident, way, scale.launches)
+                figures += _measure(user, runctl, ident, way, scale.launches)
         user.leave()
     return figures
 
@@ -61,9 +64,9 @@ def _instance(user: Trainee, way: str) -> Iterator[str]:
     user.ident("aws", "terminate", ident, "--yes")
 
 
-def _measure(user: Trainee, ident: str, way: str, rounds: int) -> list[Figure]:
-    fresh_s, _ = _start(user, ident)
-    taken = [_start(user, ident) for _ in range(rounds)]
+def _measure(user: Trainee, runctl: Path, ident: str, way: str, rounds: int) -> list[Figure]:
+    fresh_s, _ = _start(user, runctl, ident)
+    taken = [_start(user, runctl, ident) for _ in range(rounds)]
     first_s = statistics.median(first_s for first_s, _ in taken)
     cpu_s = statistics.median(cost.cpu_s for _, cost in taken)
     what = f"over {way.upper()}"
@@ -79,11 +82,13 @@ def _measure(user: Trainee, ident: str, way: str, rounds: int) -> list[Figure]:
     return figures
 
 
-def _start(user: Trainee, ident: str) -> tuple[float, Cost]:
+def _start(user: Trainee, runctl: Path, ident: str) -> tuple[float, Cost]:
     """Return the seconds until the script's first line, by the one clock of this machine."""
     typed_at = time.time()
     cost = run(
-        [RUNCTL, "aws", "train", ident, "first.py", "--no-install"], cwd=user.project, env=user.env
+        [str(runctl), "aws", "train", ident, "first.py", "--no-install"],
+        cwd=user.project,
+        env=user.env,
     )
     log = user.type("aws", "monitor", ident, "-f").stdout.decode()
     [printed_at] = re.findall(r"^\d+\.\d+$", log, re.MULTILINE)

@@ -162,8 +162,9 @@ def test_all_killed_before_the_command_goes_on_when_resumed(
 ) -> None:
     run_id = start_training(digits)
     digits.wait_for_phase(run_id, phase)
-    digits.kill(run_id, "agent", "reaper")
-    digits.kill(run_id, "agent", "reaper", "command")
+    for _ in range(3):  # an agent that was just started holds no lock yet by which it is found
+        digits.kill(run_id, "agent", "reaper", "command")
+        time.sleep(0.5)
     digits.wait_for("the end of all", lambda: not digits.pids(run_id))
     done = digits.type("resume", "--detach", run_id)
     assert done.returncode == 0, done.stderr.decode()

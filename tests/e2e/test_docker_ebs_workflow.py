@@ -70,6 +70,8 @@ def test_the_data_the_signals_and_the_resume_are_as_without(trainee: Trainee) ->
     run_id = _train(trainee, ident, *on)
     _go_on(trainee, run_id, digest)
     assert trainee.type("aws", "terminate", ident, "--yes", timeout_s=PATIENCE_S).returncode == 0
+    trainee.told("aws", "wait", ident, "--for", "terminated")
+    trainee.wait_for("the end of its disk", lambda: len(volumes(trainee)) == 1)
     [left] = volumes(trainee)
     assert (left["VolumeId"], left["State"]) == (volume, "available")
     refused = trainee.type("aws", "ebs", "delete", volume, "--yes")
