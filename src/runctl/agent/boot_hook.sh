@@ -10,7 +10,7 @@ if [ -d /run/systemd/system ]; then
 [Unit]
 Description=Takes up runs of runctl after a reboot
 Wants=network-online.target
-After=network-online.target remote-fs.target
+After=network-online.target remote-fs.target cloud-init.service cloud-init-network.service
 [Service]
 Type=oneshot
 User=$user

@@ -17,6 +17,8 @@ from runctl.agent.plan import Plan
 
 ORDERS = "boot"
 """Beside the attempts: what is to be started again, a file each."""
+IDENTITY = Path("/var/lib/cloud/data/instance-id")
+"""Which instance this is, as cloud-init has it."""
 
 
 def remember(plan: Plan, argv: list[str], order: bytes, environ: Mapping[str, str]) -> None:
@@ -40,6 +42,9 @@ def take_up(instance_root: Path) -> list[str]:
         note = reaper.read_json(str(path))
         if note is None:  # the disk was full: it was never started
             continue
+        if not _is_here(note["order"]["plan"]["instance"]):
+            path.unlink()  # an image of its instance has carried it along: it lives over there
+            continue
         done = subprocess.run(
             note["argv"],
             input=json.dumps(note["order"]).encode(),
@@ -54,6 +59,14 @@ def take_up(instance_root: Path) -> list[str]:
 def instance_root(environ: Mapping[str, str]) -> Path:
     """Return the folder of the login user where attempts live."""
     return Path(environ.get("HOME") or os.path.expanduser("~")) / ".runctl" / "instance"
+
+
+def _is_here(instance: str) -> bool:
+    """Tell whether this is the instance of an attempt; where nobody can tell, it is."""
+    try:
+        return IDENTITY.read_text(encoding="utf-8").strip() == instance
+    except OSError:
+        return True
 
 
 def _path(plan: Plan) -> Path:
