@@ -109,6 +109,9 @@ def test_an_attempt_runs_where_nothing_of_runctl_was(
         elsewhere.home / ".runctl" / "instance" / "attempts" / run_id / "2"
     )
     assert b"from step 10" in (Path(run.attempts[1].folder) / "output.log").read_bytes()
+    plan = json.loads((Path(run.attempts[1].folder) / "plan.json").read_bytes())
+    assert plan["is_taken_up"] is False  # no instance of a cloud: nothing was done as root
+    assert not (elsewhere.home / ".runctl" / "instance" / "boot").exists()
     assert elsewhere.count == 2  # once to hear what it needs
     _begin_again(elsewhere, order, objects, tmp_path)
 

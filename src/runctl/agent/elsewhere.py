@@ -46,7 +46,8 @@ def start(order: bytes, environ: Mapping[str, str]) -> int:
     take_back(instance_root(environ))
     plan = _plan(wish, environ)
     asked = make_order(plan, wish.secrets, gpus=wish.gpus, is_queued=wish.is_queued)
-    boot_hook.enter_own_scope(f"{wish.run_id}-{wish.attempt}")
+    if plan.is_taken_up:
+        boot_hook.enter_own_scope(f"{wish.run_id}-{wish.attempt}")
     return _start(plan, asked, environ)
 
 
@@ -75,11 +76,16 @@ def _plan(wish: StartOrder, environ: Mapping[str, str]) -> Plan:
         is_exclusive=wish.is_exclusive,
         ends_instance=wish.ends_instance,
         is_spot=wish.is_spot,
-        is_taken_up=boot_hook.install(instance_root(environ)),
+        is_taken_up=_is_instance(wish) and boot_hook.install(instance_root(environ)),
         bucket=wish.bucket,
         regions=wish.regions,
         wheels=wish.wheels or _wheels_of_before(wish, instance_root(environ)),
     )
+
+
+def _is_instance(wish: StartOrder) -> bool:
+    """Tell whether this very machine was rented: on no other is anything done as root."""
+    return reboot.own_id() == wish.instance
 
 
 def _wheels_of_before(wish: StartOrder, root: Path) -> tuple[StagedWheel, ...] | None:

@@ -42,7 +42,7 @@ def take_up(instance_root: Path) -> list[str]:
         note = reaper.read_json(str(path))
         if note is None:  # the disk was full: it was never started
             continue
-        if not _is_here(note["order"]["plan"]["instance"]):
+        if own_id() not in (None, note["order"]["plan"]["instance"]):
             path.unlink()  # an image of its instance has carried it along: it lives over there
             continue
         done = subprocess.run(
@@ -61,12 +61,12 @@ def instance_root(environ: Mapping[str, str]) -> Path:
     return Path(environ.get("HOME") or os.path.expanduser("~")) / ".runctl" / "instance"
 
 
-def _is_here(instance: str) -> bool:
-    """Tell whether this is the instance of an attempt; where nobody can tell, it is."""
+def own_id() -> str | None:
+    """Return the id of this instance; None where cloud-init tells none: it may not be one."""
     try:
-        return IDENTITY.read_text(encoding="utf-8").strip() == instance
+        return IDENTITY.read_text(encoding="utf-8").strip()
     except OSError:
-        return True
+        return None
 
 
 def _path(plan: Plan) -> Path:
