@@ -19,6 +19,7 @@ from runctl.engine.arrival.beginning import bring
 from runctl.engine.arrival.parts import LinkedObjects
 from runctl.engine.naming import find_instance
 from runctl.engine.session import Session
+from runctl.engine.there import check_ledger
 from runctl.engine.volumes import changes_of, find_volume
 from runctl.errors import (
     CapacityError,
@@ -304,6 +305,7 @@ def _mount(
     words = ("mount", place.volume_id, place.path, mode, place.name or place.volume_id)
     done = _ask(provider, ident, *words)
     if done.status == NO_PYTHON:
+        check_ledger(session)  # the parts pass through its bucket
         objects = cast(LinkedObjects, session.ledger.objects)
         bring(provider.connect(ident), objects, session.cache_dir, session.environ)
         done = _ask(provider, ident, *words)
